@@ -1,0 +1,1 @@
+"""Clinical records in; redacted notes and de-identified tables out, fail closed."""

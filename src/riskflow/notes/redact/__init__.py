@@ -1,0 +1,1 @@
+"""Redaction of free text: detectors return spans, one merge decides, one replacement writes the text."""

@@ -1,0 +1,144 @@
+"""Spans: what every detector returns, the order in which detectors are believed, and the merge.
+
+A span is a half-open range of Python `str` offsets (code points) in one text, with a kind of identifier and
+the rule or model version that found it. It never holds the text itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import polars as pl
+
+KINDS: dict[str, str] = {
+    "NAME": "name of a person (45 CFR 164.514(b)(2)(i)(A))",
+    "GEO": "geographic subdivision smaller than a state: street, city, county, ZIP code, facility (B)",
+    "DATE": "element of a date other than the year (C)",
+    "AGE": "age over 89 (C)",
+    "PHONE": "telephone number (D)",
+    "FAX": "fax number (E)",
+    "EMAIL": "e-mail address (F)",
+    "SSN": "social security number (G)",
+    "MRN": "medical record number (H)",
+    "PLAN": "health plan beneficiary number (I)",
+    "ACCOUNT": "account number (J)",
+    "LICENSE": "certificate or licence number (K)",
+    "VEHICLE": "vehicle identifier or licence plate (L)",
+    "DEVICE": "device identifier or serial number (M)",
+    "URL": "web address (N)",
+    "IP": "internet protocol address (O)",
+    "BIOMETRIC": "biometric identifier (P)",
+    "PHOTO": "full-face photograph or comparable image (Q)",
+    "NPI": "National Provider Identifier, another unique number (R)",
+    "ID": "any other unique number, characteristic or code (R)",
+}
+"""Kinds of identifier: the eighteen of the Safe Harbor method, with ages and NPIs told apart."""
+
+KEEP = "KEEP"
+"""Kind of a span that protects clinical text (an eponym, a drug) from the weaker detectors."""
+
+TIERS = ("known", "deny", "rule", "allow", "list", "ner")
+"""Order of belief, by the word before the colon of a source. `allow` protects from the tiers after it."""
+
+SPAN_SCHEMA: dict[str, type[pl.DataType]] = {
+    "text_id": pl.UInt32,
+    "start": pl.UInt32,
+    "end": pl.UInt32,
+    "kind": pl.String,
+    "source": pl.String,
+}
+
+
+@dataclass(frozen=True)
+class Detection:
+    """What a detector found in a list of texts: spans by position in the list, and texts it could not read.
+
+    `failed` maps the position of a text to a short reason that never quotes the text.
+    """
+
+    spans: pl.DataFrame
+    failed: dict[int, str] = field(default_factory=dict)
+
+
+class Detector(Protocol):
+    """Finds identifiers in texts; `version` names rules or model exactly, since it keys the cache and the audit."""
+
+    @property
+    def version(self) -> str:
+        """Name and version, for example `ner:en_riskflow@1.0-3f2a`; the tier before the colon is its source."""
+        ...
+
+    def detect(self, texts: Sequence[str]) -> Detection:
+        """Return the spans of every text, `text_id` being its position in `texts`."""
+        ...
+
+
+def empty_spans() -> pl.DataFrame:
+    """Return a span frame without rows."""
+    return pl.DataFrame(schema=SPAN_SCHEMA)
+
+
+def span_frame(rows: Iterable[tuple[int, int, int, str, str]]) -> pl.DataFrame:
+    """Return a span frame of (text_id, start, end, kind, source) rows."""
+    return pl.DataFrame(list(rows), schema=SPAN_SCHEMA, orient="row")
+
+
+def tier(source: str = "source") -> pl.Expr:
+    """Rank of a source's tier, 0 the most believed; a source of an unknown tier ranks with `rule`."""
+    word = pl.col(source).str.extract(r"^([^:]*)")
+    return word.replace_strict({name: rank for rank, name in enumerate(TIERS)}, default=2, return_dtype=pl.Int8)
+
+
+def merge_spans(spans: pl.DataFrame) -> pl.DataFrame:
+    """Return disjoint spans: every character that a believed span covers stays covered.
+
+    1. A `list` or `ner` span that lies inside an `allow` span is dropped; all `allow` spans are then dropped.
+    2. Spans that overlap become one span over all of them. Its kind and source are those of the longest
+       member; of equally long ones that of the most believed tier, then the first in the alphabet.
+
+    Input and output columns: text_id, start, end, kind, source; the output is sorted by text_id and start.
+    """
+    if spans.is_empty():
+        return empty_spans()
+    ranked = spans.with_columns(tier().alias("tier")).filter(pl.col("end") > pl.col("start"))
+    return _united(_unprotected(ranked))
+
+
+def _unprotected(ranked: pl.DataFrame) -> pl.DataFrame:
+    allow = TIERS.index("allow")
+    protectors = ranked.filter(pl.col("tier") == allow)
+    believed = ranked.filter(pl.col("tier") != allow)
+    if protectors.is_empty():
+        return believed
+    weak = believed.filter(pl.col("tier") > allow)
+    shielded = (
+        weak.join(protectors.select("text_id", "start", "end"), on="text_id", suffix="_allow")
+        .filter((pl.col("start") >= pl.col("start_allow")) & (pl.col("end") <= pl.col("end_allow")))
+        .select(weak.columns)
+    )
+    kept = weak.join(shielded.unique(), on=list(weak.columns), how="anti")
+    return pl.concat([believed.filter(pl.col("tier") <= allow), kept])
+
+
+def _united(ranked: pl.DataFrame) -> pl.DataFrame:
+    ordered = ranked.sort("text_id", "start", "end")
+    reached = pl.col("end").cum_max().shift(1).over("text_id")
+    grouped = ordered.with_columns((reached.is_null() | (pl.col("start") >= reached)).cum_sum().alias("group"))
+    length = (pl.col("end") - pl.col("start")).alias("length")
+    winners = grouped.with_columns(length).sort(
+        "group", "length", "tier", "kind", "source", descending=[False, True, False, False, False]
+    )
+    return (
+        winners.group_by("group", maintain_order=True)
+        .agg(
+            pl.col("text_id").first(),
+            pl.col("start").min(),
+            pl.col("end").max(),
+            pl.col("kind").first(),
+            pl.col("source").first(),
+        )
+        .drop("group")
+        .cast(SPAN_SCHEMA)  # type: ignore[arg-type]
+    )
