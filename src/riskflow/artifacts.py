@@ -1,0 +1,184 @@
+"""The only reader and writer of parquet artifacts.
+
+Writing validates against the contract, sorts by its key, writes zstd to a temporary name, syncs and renames:
+a reader sees the old artifact or the new one, never half of one. The same rows give the same bytes at any
+thread count and row order: no timestamps, one chunk, one fixed row-group size.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import reduce
+from pathlib import Path
+
+import polars as pl
+
+from riskflow.contracts.base import Contract
+from riskflow.errors import RiskflowError
+
+ROW_GROUP_ROWS = 262_144
+_HASH_BLOCK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A parquet file that was read or written: contract name, rows, and the digest of its content."""
+
+    path: str
+    contract: str
+    rows: int
+    digest: str
+
+
+@dataclass
+class Ledger:
+    """What one stage has read and written, and the provenance digest that goes into what it writes."""
+
+    provenance: str = ""
+    inputs: list[Artifact] = field(default_factory=list)
+    outputs: list[Artifact] = field(default_factory=list)
+
+
+_ledger = Ledger()
+
+
+@contextmanager
+def ledger(provenance: str) -> Iterator[Ledger]:
+    """Collect what is read and written inside the block; one stage of a process at a time."""
+    global _ledger
+    previous, _ledger = _ledger, Ledger(provenance)
+    try:
+        yield _ledger
+    finally:
+        _ledger = previous
+
+
+def read(path: Path, contract: Contract, columns: Sequence[str] | None = None) -> pl.DataFrame:
+    """Return the rows of an artifact (all columns, or those named), in the order of the contract's key."""
+    _check_metadata(path, contract)
+    frame = pl.read_parquet(path, columns=list(columns) if columns is not None else None, glob=False)
+    _ledger.inputs.append(Artifact(str(path), contract.name, frame.height, content_digest(path)))
+    return frame
+
+
+def scan(path: Path, contract: Contract) -> pl.LazyFrame:
+    """Return a lazy frame over an artifact, for stages that need a part of it."""
+    _check_metadata(path, contract)
+    rows = pl.scan_parquet(path, glob=False).select(pl.len()).collect().item()
+    _ledger.inputs.append(Artifact(str(path), contract.name, rows, content_digest(path)))
+    return pl.scan_parquet(path, glob=False)
+
+
+def write(frame: pl.DataFrame, path: Path, contract: Contract) -> Artifact:
+    """Validate, sort by key, and write; raise RiskflowError and leave no file when a promise is broken."""
+    ordered = _sorted_by_key(contract.validate(frame), contract).rechunk()
+    metadata = {
+        "riskflow.contract": contract.name,
+        "riskflow.version": str(contract.version),
+        "riskflow.provenance": _ledger.provenance,
+    }
+    with replacing(path) as temporary:
+        ordered.write_parquet(
+            temporary,
+            compression="zstd",
+            compression_level=1,
+            row_group_size=ROW_GROUP_ROWS,
+            metadata=metadata,
+        )
+    artifact = Artifact(str(path), contract.name, ordered.height, content_digest(path))
+    _ledger.outputs.append(artifact)
+    return artifact
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary name beside `path`; on success sync it and rename it to `path`, else remove it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        with temporary.open("rb") as handle:
+            os.fsync(handle.fileno())
+        temporary.replace(path)
+        _sync_folder(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(text: str, path: Path) -> None:
+    """Write a text file (JSON, HTML) as atomically as a parquet artifact."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def content_digest(path: Path) -> str:
+    """Return the sha256 of an artifact's data pages and schema, without its metadata.
+
+    Provenance in the metadata changes with every code change; the content digest changes only with the
+    rows, so that an equal result cuts the work after it off early.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as handle:
+        handle.seek(size - 8)
+        footer = int.from_bytes(handle.read(4), "little")
+        handle.seek(0)
+        digest = hashlib.sha256(repr(dict(pl.read_parquet_schema(path))).encode())
+        left = size - 8 - footer
+        while left > 0 and (block := handle.read(min(_HASH_BLOCK, left))):
+            digest.update(block)
+            left -= len(block)
+    return digest.hexdigest()
+
+
+def _check_metadata(path: Path, contract: Contract) -> None:
+    if not path.exists():
+        raise RiskflowError(
+            f"artifact {contract.name} is not there: {path}", "run the stage that makes it first"
+        )
+    metadata = pl.read_parquet_metadata(path)
+    found = (metadata.get("riskflow.contract"), metadata.get("riskflow.version"))
+    if found != (contract.name, str(contract.version)):
+        raise RiskflowError(
+            f"{path} holds {found[0] or 'no riskflow artifact'} v{found[1] or '?'}, "
+            f"not {contract.name} v{contract.version}",
+            "delete the file and run the workflow again",
+        )
+
+
+def _sorted_by_key(frame: pl.DataFrame, contract: Contract) -> pl.DataFrame:
+    if not contract.key or frame.height < 2:
+        return frame
+    keys = list(contract.key)
+    if not frame.select(_strictly_ascending(keys)).item():
+        frame = frame.sort(keys, nulls_last=False, maintain_order=True)
+        if not frame.select(_strictly_ascending(keys)).item():
+            repeated = frame.height - frame.select(keys).n_unique()
+            raise RiskflowError(
+                f"artifact {contract.name}: {repeated} rows repeat the key ({', '.join(keys)})",
+                "two inputs may hold the same rows; look at the receipts of the stages before",
+            )
+    return frame
+
+
+def _strictly_ascending(keys: Sequence[str]) -> pl.Expr:
+    """Whether each row's key is greater than the row's before it (nulls first)."""
+    unequal = pl.lit(False)
+
+    def compare(deeper: pl.Expr, key: str) -> pl.Expr:
+        now, before = pl.col(key).slice(1), pl.col(key).slice(0, pl.len() - 1)
+        greater = (now > before).fill_null(before.is_null() & now.is_not_null())
+        return greater | (now.eq_missing(before) & deeper)
+
+    return reduce(compare, reversed(keys), unequal).all()
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

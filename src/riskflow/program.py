@@ -1,0 +1,123 @@
+"""Turn a stage's `run` function into a command line program: the only code of workflow/scripts/*.py.
+
+Every keyword of `run` becomes an option: `Path`, `list[Path]`, `str`, `int` by their types; `config` comes
+from `--params config.<key>=<json> …`, next to `code.<module>=<hash>` and `data.<name>=<digest>`, which only
+go into the receipt. Each param names itself, since Snakemake compares params as a set of values.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import inspect
+import json
+import logging
+import os
+import platform
+import resource
+import sys
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from riskflow import artifacts, provenance
+from riskflow.config.base import StageConfig, nested_values
+from riskflow.errors import RiskflowError
+from riskflow.receipts import Receipt
+
+log = logging.getLogger("riskflow")
+REPORTED_PACKAGES = ("polars", "duckdb", "pyarrow", "pandera", "pydantic", "snakemake")
+
+
+def run_program(run: Callable[..., Receipt], argv: Sequence[str] | None = None) -> None:
+    """Parse the command line, run the stage, write its receipt; exit 1 with one clear line on an error."""
+    stage = run.__module__.removeprefix("riskflow.")
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format=f"%(asctime)s {stage}: %(message)s")
+    try:
+        arguments = vars(_parser(run).parse_args(argv))
+        receipt_path: Path | None = arguments.pop("receipt")
+        params = dict(item.split("=", 1) for item in arguments.pop("params"))
+        receipt = _timed(run, stage, arguments, params)
+        if receipt_path is not None:
+            receipt.write(receipt_path)
+    except RiskflowError as error:
+        print(f"riskflow {stage}: {error}", file=sys.stderr)
+        sys.exit(1)
+    except Exception as error:  # shown without its message, which may hold cell values
+        _print_without_values(stage, error)
+        sys.exit(1)
+
+
+def _timed(
+    run: Callable[..., Receipt], stage: str, arguments: dict[str, Any], params: dict[str, str]
+) -> Receipt:
+    started, clock = datetime.now(UTC), time.perf_counter()
+    digest = provenance_digest(stage, params)
+    config = _config(run, params)
+    with artifacts.ledger(digest) as ledger:
+        receipt = run(**arguments, **({"config": config} if config is not None else {}))
+    seconds = time.perf_counter() - clock
+    receipt.stage, receipt.params, receipt.provenance = stage, params, digest
+    receipt.inputs, receipt.outputs = ledger.inputs, ledger.outputs
+    receipt.run = {
+        "started": started.isoformat(timespec="seconds"),
+        "seconds": round(seconds, 3),
+        "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "threads": os.environ.get("POLARS_MAX_THREADS", ""),
+        "python": platform.python_version(),
+        "versions": {name: version(name) for name in REPORTED_PACKAGES},
+        "git": provenance.git_state(),
+    }
+    counts = ", ".join(f"{name} {count:,}" for name, count in receipt.counts.items())
+    log.info("%s in %.2f s", counts or "done", seconds)
+    return receipt
+
+
+def provenance_digest(stage: str, params: dict[str, str]) -> str:
+    """Return the sha256 over the stage's name, its config and its code (not its data)."""
+    relevant = {key: value for key, value in params.items() if key.startswith(("config.", "code."))}
+    return hashlib.sha256(json.dumps([stage, relevant], sort_keys=True).encode()).hexdigest()
+
+
+def _config(run: Callable[..., Receipt], params: dict[str, str]) -> StageConfig | None:
+    kind = get_type_hints(run).get("config")
+    if kind is None:
+        return None
+    leaves = {
+        key.removeprefix("config."): value for key, value in params.items() if key.startswith("config.")
+    }
+    model: StageConfig = kind.model_validate(nested_values(leaves))
+    return model
+
+
+def _parser(run: Callable[..., Receipt]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=(inspect.getdoc(run) or "").partition("\n")[0])
+    hints = get_type_hints(run)
+    for name, parameter in inspect.signature(run).parameters.items():
+        if name == "config":
+            continue
+        required = parameter.default is inspect.Parameter.empty
+        option = "--" + name.replace("_", "-")
+        default = None if required else parameter.default
+        if hints[name] == list[Path]:
+            parser.add_argument(option, type=Path, nargs="*", required=required, default=default)
+        else:
+            kind = next((k for k in (Path, int, str) if hints[name] in (k, k | None)), str)
+            parser.add_argument(option, type=kind, required=required, default=default)
+    parser.add_argument("--receipt", type=Path, help="where to write the receipt (JSON)")
+    parser.add_argument("--params", nargs="*", default=[], help="config.*, code.* and data.* as name=value")
+    return parser
+
+
+def _print_without_values(stage: str, error: Exception) -> None:
+    print(f"riskflow {stage}: {type(error).__name__} (message withheld: it may hold values)", file=sys.stderr)
+    for frame in traceback.extract_tb(error.__traceback__):
+        print(f"  {frame.filename}:{frame.lineno} in {frame.name}", file=sys.stderr)
+    if os.environ.get("RISKFLOW_DEBUG") == "1":
+        print(f"  {error}", file=sys.stderr)
+    else:
+        print("  set RISKFLOW_DEBUG=1 to see the message, on data that may be shown", file=sys.stderr)
