@@ -1,0 +1,1 @@
+"""The provider track: peer-relative payment risk with an ownership graph."""
