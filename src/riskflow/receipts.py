@@ -12,7 +12,7 @@ from riskflow.artifacts import Artifact, write_text
 
 @dataclass
 class Receipt:
-    """Facts of one stage run. `counts` are rows (read, kept, quarantined, …); `facts` whatever else is worth telling."""
+    """Facts of one stage run. `counts` are rows (read, kept, quarantined, …); `facts` whatever else is telling."""
 
     stage: str = ""
     counts: dict[str, int] = field(default_factory=dict)

@@ -100,3 +100,11 @@ class MembersScoreStage(_Stage):
     """Config of the score of one shard."""
 
     model: MembersModelSection
+
+
+STAGES: dict[str, type[StageConfig]] = {
+    "demo": MembersDemoStage,
+    "ingest": MembersIngestStage,
+    "score": MembersScoreStage,
+}
+"""Stage name → the config that it may read; a stage that is not here reads none."""

@@ -51,7 +51,7 @@ class NotesPolicySection(Section):
     shift_dates: bool = False
     """Shift dates per patient (intervals are kept) instead of a marker."""
     key_file: str = ""
-    """File with the secret key, readable by its owner only (0600); empty: the RISKFLOW_NOTES_KEY environment variable."""
+    """File with the secret key, 0600; empty: the environment variable RISKFLOW_NOTES_KEY."""
     allow: list[str] = []
     """Terms that are never redacted."""
     deny: list[str] = []
@@ -112,3 +112,12 @@ class NotesRedactStage(_Stage):
 
     policy: NotesPolicySection
     ner: NotesNerSection
+
+
+STAGES: dict[str, type[StageConfig]] = {
+    "demo": NotesDemoStage,
+    "ingest": NotesIngestStage,
+    "train": NotesTrainStage,
+    "redact": NotesRedactStage,
+}
+"""Stage name → the config that it may read; a stage that is not here reads none."""

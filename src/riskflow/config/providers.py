@@ -1,6 +1,6 @@
 """Configuration of the provider track: sources, scoring method, graph, exclusions, delta runs, backtest."""
 
-from datetime import date
+import datetime as dt
 from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
@@ -90,7 +90,7 @@ class ScoringSection(Section):
 
     method: Literal["v1", "claidex"] = "v1"
     """v1: the corrected score; claidex: the predecessor's formulas, for comparison."""
-    date: date = date(2024, 12, 31)
+    date: dt.date = dt.date(2024, 12, 31)
     """Scoring date: exclusions are active or not, and years are counted back, as of this day."""
 
 
@@ -212,7 +212,7 @@ class DeltaSection(Section):
 
     only: list[int] = []
     """NPIs to score; empty: all."""
-    newer_than: date | None = None
+    newer_than: dt.date | None = None
     """Score providers whose registry row was updated after this day; null: all."""
     reference: str = ""
     """Results folder of the full run whose references to use; empty: this run's own."""
@@ -228,7 +228,7 @@ class PreviousSection(Section):
 class BacktestSection(Section):
     """Score as of a past day, then look at who was excluded later."""
 
-    as_of: date = date(2022, 12, 31)
+    as_of: dt.date = dt.date(2022, 12, 31)
     """Day as of which to score: only payments and exclusions known then are used."""
     horizon_months: int = Field(default=24, ge=1)
     """How long after that day exclusions count as outcomes."""
@@ -375,3 +375,22 @@ class ReportStage(_Stage):
 
     report: ReportSection
     tiers: TiersSection
+
+
+STAGES: dict[str, type[StageConfig]] = {
+    "demo": DemoStage,
+    "ingest": IngestStage,
+    "exclusions": ExclusionsStage,
+    "graph": GraphStage,
+    "features": GraphStage,
+    "metrics": MetricsStage,
+    "reference": ReferenceStage,
+    "shard": ShardStage,
+    "score": ScoreStage,
+    "rank": RankStage,
+    "explain": ExplainStage,
+    "decompose": DecomposeStage,
+    "backtest": BacktestStage,
+    "report": ReportStage,
+}
+"""Stage name → the config that it may read; a stage that is not here reads none."""

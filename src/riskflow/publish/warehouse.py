@@ -1,0 +1,65 @@
+"""The DuckDB warehouse: one file, one transaction per publish, one writer at a time.
+
+Every track publishes into the same file. A publisher waits for its turn on a lock file beside it (DuckDB
+itself refuses a second writer), works in one transaction, and readers see all of a run or nothing of it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+from riskflow.errors import RiskflowError
+
+LOCK_POLL_SECONDS = 0.1
+
+
+@contextmanager
+def transaction(
+    database: Path, *, wait_seconds: float = 600.0, memory: str = "1GB"
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Yield a connection inside a transaction: committed when the block ends, rolled back when it raises."""
+    database.parent.mkdir(parents=True, exist_ok=True)
+    with _turn(database, wait_seconds):
+        connection = duckdb.connect(
+            str(database), config={"memory_limit": memory, "preserve_insertion_order": "true"}
+        )
+        try:
+            connection.begin()
+            yield connection
+            connection.commit()
+        except BaseException:
+            connection.rollback()
+            raise
+        finally:
+            connection.close()
+
+
+@contextmanager
+def _turn(database: Path, wait_seconds: float) -> Iterator[None]:
+    lock = database.with_name(f".{database.name}.lock")
+    deadline = time.monotonic() + wait_seconds
+    with lock.open("w") as handle:
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise RiskflowError(
+                        f"another publisher has held {database} for {wait_seconds:.0f} s",
+                        "wait for it, or look for a stopped process that holds the lock",
+                    ) from None
+                time.sleep(LOCK_POLL_SECONDS)
+        yield
+
+
+def execute_script(connection: duckdb.DuckDBPyConnection, script: str) -> None:
+    """Run the statements of a .sql file, inside the current transaction."""
+    for statement in duckdb.extract_statements(script):
+        connection.execute(statement)

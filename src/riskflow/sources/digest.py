@@ -1,0 +1,40 @@
+"""Digests of source files, remembered by size and modification time, so that a large file is hashed once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+from riskflow.artifacts import write_text
+from riskflow.errors import RiskflowError
+
+
+def source_digest(path: Path, memory: Path) -> str:
+    """Return the sha256 of a file's bytes.
+
+    `memory` is a JSON file with the digests already known. A file whose size, modification time and inode
+    are as remembered is not read again; any other is, so an edit is seen even when its date is old, and a
+    touch without an edit changes nothing.
+    """
+    if not path.exists():
+        raise RiskflowError(f"source file not found: {path}", "check the path in your config file")
+    status = path.stat()
+    identity = [status.st_size, status.st_mtime_ns, status.st_ino]
+    known = _load(memory)
+    remembered = known.get(str(path))
+    if remembered and remembered["identity"] == identity:
+        return str(remembered["sha256"])
+    with path.open("rb") as handle:
+        digest = hashlib.file_digest(handle, "sha256").hexdigest()
+    known[str(path)] = {"identity": identity, "sha256": digest}
+    write_text(json.dumps(known, indent=1, sort_keys=True), memory)
+    return digest
+
+
+def _load(memory: Path) -> dict[str, dict[str, object]]:
+    try:
+        content: dict[str, dict[str, object]] = json.loads(memory.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return {}
+    return content
