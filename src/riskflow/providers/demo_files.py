@@ -86,7 +86,8 @@ def write_demo(spec: demo.DemoSpec, folder: Path, kind: Format = "csv") -> dict[
         "registry": _write(demo_tables.registry(people, spec, dirt), folder / "registry.csv", kind),
         "payments": _write_payments(demo.payments(people, spec, dirt), folder, split_year, kind),
         "exclusions": sum(
-            _write([block], folder / name, kind) for block, name in zip(lists, FILES["exclusions"], strict=True)
+            _write([block], folder / name, kind)
+            for block, name in zip(lists, FILES["exclusions"], strict=True)
         ),
         "ownership": _write(
             [demo_ownership.ownership(people, owner, spec, dirt)], folder / "ownership.csv", kind
@@ -125,7 +126,11 @@ def _write(blocks: Iterable[pl.DataFrame], path: Path, kind: Format) -> int:
 
 
 def _named(path: Path, kind: Format) -> Path:
-    return path if kind == "csv" else path.with_name(path.name.removesuffix(".gz").removesuffix(".csv") + ".parquet")
+    return (
+        path
+        if kind == "csv"
+        else path.with_name(path.name.removesuffix(".gz").removesuffix(".csv") + ".parquet")
+    )
 
 
 def _writer(path: Path, name: str, kind: Format) -> _Writer:

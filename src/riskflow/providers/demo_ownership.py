@@ -34,23 +34,28 @@ def owners(people: Population, spec: DemoSpec) -> pl.DataFrame:
     key = np.where(own_npi, people.npi[pick], key)
     excluded = own_npi & (rng.random(count) < 0.25)
     last, first = person_names(key)
-    return pl.DataFrame(
-        {
-            "OWNER_ID": pl.Series(np.arange(count) + 1).cast(pl.String).str.zfill(9),
-            "OWNER_TYPE": pl.Series(["I", "O"]).gather(is_organization.astype(np.uint32)),
-            "organization": organization_names(key),
-            "person": last + ", " + first,
-            "OWNER_NPI": pl.Series(people.npi[pick]).cast(pl.String),
-            "OWNER_DOB": _birth_dates(key),
-            "owner_key": key,
-            "owner_excluded_on": np.where(excluded, rng.integers(16_500, 19_600, count), 0),
-            "state": people.state[pick].astype(np.int64),
-        }
-    ).with_columns(
-        OWNER_ID=pl.col("OWNER_TYPE") + pl.col("OWNER_ID"),
-        OWNER_NAME=pl.when(pl.col("OWNER_TYPE") == "O").then("organization").otherwise("person"),
-        OWNER_NPI=pl.when(pl.lit(pl.Series(own_npi))).then("OWNER_NPI"),
-    ).drop("organization", "person")
+    return (
+        pl.DataFrame(
+            {
+                "OWNER_ID": pl.Series(np.arange(count) + 1).cast(pl.String).str.zfill(9),
+                "OWNER_TYPE": pl.Series(["I", "O"]).gather(is_organization.astype(np.uint32)),
+                "organization": organization_names(key),
+                "person": last + ", " + first,
+                "OWNER_NPI": pl.Series(people.npi[pick]).cast(pl.String),
+                "OWNER_DOB": _birth_dates(key),
+                "owner_key": key,
+                "owner_excluded_on": np.where(excluded, rng.integers(16_500, 19_600, count), 0),
+                "state": people.state[pick].astype(np.int64),
+            }
+        )
+        .with_columns(
+            OWNER_ID=pl.col("OWNER_TYPE") + pl.col("OWNER_ID"),
+            OWNER_NAME=pl.when(pl.col("OWNER_TYPE") == "O").then("organization").otherwise("person"),
+            OWNER_NPI=pl.when(pl.lit(pl.Series(own_npi))).then("OWNER_NPI"),
+            OWNER_DOB=pl.when(pl.col("OWNER_TYPE") == "I").then("OWNER_DOB"),
+        )
+        .drop("organization", "person")
+    )
 
 
 def _distinct(rng: np.random.Generator, pool: np.ndarray, count: int) -> np.ndarray:
@@ -105,24 +110,43 @@ def _facility_edges(
     unknown = np.full
     return [
         _edges(rng.integers(HUBS, organizations, count), facilities, True, rng.integers(51, 101, count), 0),
-        _edges(rng.integers(HUBS, organizations, len(second)), second, True, rng.integers(5, 50, len(second)), 1),
         _edges(
-            rng.integers(organizations, owners_count, len(personal)), personal, True,
-            rng.integers(5, 30, len(personal)), 0,
+            rng.integers(HUBS, organizations, len(second)), second, True, rng.integers(5, 50, len(second)), 1
+        ),
+        _edges(
+            rng.integers(organizations, owners_count, len(personal)),
+            personal,
+            True,
+            rng.integers(5, 30, len(personal)),
+            0,
         ),
         _edges(rng.integers(HUBS, organizations, len(led)), led, True, unknown(len(led), -1), 2),
-        *[_edges(unknown(len(some), hub), some, True, unknown(len(some), 0), 3) for hub, some in enumerate(hubbed)],
-        *[_edges(unknown(len(some), hub), some, True, unknown(len(some), 15), 1) for hub, some in enumerate(hubbed)],
+        *[
+            _edges(unknown(len(some), hub), some, True, unknown(len(some), 0), 3)
+            for hub, some in enumerate(hubbed)
+        ],
+        *[
+            _edges(unknown(len(some), hub), some, True, unknown(len(some), 15), 1)
+            for hub, some in enumerate(hubbed)
+        ],
     ]
 
 
 def _ownership_rows(
     edges: np.ndarray, people: Population, owner: pl.DataFrame, rng: np.random.Generator
 ) -> pl.DataFrame:
-    who, owned, pct, role = edges[:, 0].astype(int), edges[:, 1].astype(int), edges[:, 3], edges[:, 4].astype(int)
+    who, owned, pct, role = (
+        edges[:, 0].astype(int),
+        edges[:, 1].astype(int),
+        edges[:, 3],
+        edges[:, 4].astype(int),
+    )
     facility = edges[:, 2] > 0
     since = (np.datetime64("1998-01-01", "D") + rng.integers(0, 9_000, len(edges))).astype("datetime64[D]")
-    flags = {name: pl.Series(["no", "yes"]).gather((rng.random(len(edges)) < 0.1).astype(np.uint32)) for name in _FLAGS}
+    flags = {
+        name: pl.Series(["no", "yes"]).gather((rng.random(len(edges)) < 0.1).astype(np.uint32))
+        for name in _FLAGS
+    }
     owned_id = owner["OWNER_ID"].gather(np.where(facility, 0, owned).astype(np.uint32))
     owned_npi = pl.Series(people.npi[np.where(facility, owned, 0)]).cast(pl.String)
     return (
@@ -132,14 +156,18 @@ def _ownership_rows(
             "OWNER_TYPE",
             "OWNER_NAME",
             "OWNER_NPI",
-            pl.Series(STATES).gather(owner["state"].gather(who.astype(np.uint32)).cast(pl.UInt32)).alias("OWNER_STATE"),
+            pl.Series(STATES)
+            .gather(owner["state"].gather(who.astype(np.uint32)).cast(pl.UInt32))
+            .alias("OWNER_STATE"),
             "OWNER_DOB",
         )
         .with_columns(
             OWNED_ID=pl.when(pl.lit(pl.Series(~facility))).then(pl.lit(owned_id)),
             OWNED_NPI=pl.when(pl.lit(pl.Series(facility))).then(pl.lit(owned_npi)),
             ROLE=pl.Series([DIRECT, INDIRECT, CONTROL, LENDER]).gather(role.astype(np.uint32)),
-            PERCENTAGE=pl.when(pl.lit(pl.Series(pct >= 0))).then(pl.lit(pl.Series(pct)).cast(pl.Int64).cast(pl.String)),
+            PERCENTAGE=pl.when(pl.lit(pl.Series(pct >= 0))).then(
+                pl.lit(pl.Series(pct)).cast(pl.Int64).cast(pl.String)
+            ),
             ASSOCIATION_DATE=pl.Series(since).dt.strftime("%m/%d/%Y"),
             **flags,
         )
@@ -156,14 +184,20 @@ def _with_ownership_dirt(
     pieces = {
         "repeated_row": rows,
         "percentage_impossible": rows.with_columns(PERCENTAGE=pl.lit("250")),
-        "owned_missing": rows.with_columns(OWNED_ID=pl.lit(None, pl.String), OWNED_NPI=pl.lit(None, pl.String)),
+        "owned_missing": rows.with_columns(
+            OWNED_ID=pl.lit(None, pl.String), OWNED_NPI=pl.lit(None, pl.String)
+        ),
         "owned_id_not_npi": known.with_columns(OWNED_NPI="A" + pl.col("OWNED_NPI").str.slice(1)),
     }
     for kind, piece in pieces.items():
         dirt.add("ownership", kind, piece.height)
     dated = pl.lit(pl.Series(rng.random(clean.height) < 0.02))
     clean = clean.with_columns(ASSOCIATION_DATE=pl.when(~dated).then("ASSOCIATION_DATE"))
-    repeated = clean.join(rows.select("OWNER_ID", "OWNED_ID", "OWNED_NPI", "ROLE"), nulls_equal=True,
-                          on=["OWNER_ID", "OWNED_ID", "OWNED_NPI", "ROLE"], how="semi")
+    repeated = clean.join(
+        rows.select("OWNER_ID", "OWNED_ID", "OWNED_NPI", "ROLE"),
+        nulls_equal=True,
+        on=["OWNER_ID", "OWNED_ID", "OWNED_NPI", "ROLE"],
+        how="semi",
+    )
     dirty = pl.concat([clean, repeated, *[piece for kind, piece in pieces.items() if kind != "repeated_row"]])
     return dirty[rng.permutation(dirty.height).astype(np.uint32)]

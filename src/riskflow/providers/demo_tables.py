@@ -31,7 +31,14 @@ ORGANIZATION_WORDS = tuple(
     "Alder Beacon Cedar Delta Evergreen Foothill Granite Harbor Ironwood Juniper Keystone Lakeside Meridian "
     "Northgate Orchard Pinnacle Quarry Riverside Summit Timberline Union Valley Westfield Yarrow".split()
 )
-ORGANIZATION_ENDINGS = ("Health LLC", "Medical Group", "Clinic Inc", "Hospital", "Home Care LLC", "Pharmacy Inc")
+ORGANIZATION_ENDINGS = (
+    "Health LLC",
+    "Medical Group",
+    "Clinic Inc",
+    "Hospital",
+    "Home Care LLC",
+    "Pharmacy Inc",
+)
 EXCLUSION_TYPES = ("1128a1", "1128a2", "1128a3", "1128a4", "1128b4", "1128b7", "1128b8", "1128b14")
 NO_NPI = "0000000000"
 NO_DATE = "00000000"
@@ -58,7 +65,9 @@ def organization_names(key: np.ndarray) -> pl.Series:
 def display_names(npi: np.ndarray, is_organization: np.ndarray) -> pl.Series:
     """Return "LAST, FIRST" for people and the name for organizations."""
     last, first = person_names(npi)
-    names = pl.DataFrame({"org": organization_names(npi), "person": last + ", " + first, "is": is_organization})
+    names = pl.DataFrame(
+        {"org": organization_names(npi), "person": last + ", " + first, "is": is_organization}
+    )
     return names.select(pl.when("is").then("org").otherwise("person").alias("display_name")).to_series()
 
 
@@ -217,7 +226,9 @@ def _leie_rows(
     born: pl.Series | None = None,
 ) -> pl.DataFrame:
     excluded, reinstated, waived = (_leie_dates(day) for day in days)
-    kinds = pl.Series(EXCLUSION_TYPES).gather(rng.integers(0, len(EXCLUSION_TYPES), len(npi)).astype(np.uint32))
+    kinds = pl.Series(EXCLUSION_TYPES).gather(
+        rng.integers(0, len(EXCLUSION_TYPES), len(npi)).astype(np.uint32)
+    )
     states = pl.Series(STATES).gather(np.asarray(state).astype(np.uint32))
     is_org = pl.lit(pl.Series(is_organization))
     return pl.DataFrame(
