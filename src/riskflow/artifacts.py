@@ -7,10 +7,12 @@ thread count and row order: no timestamps, one chunk, one fixed row-group size.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import reduce
 from pathlib import Path
@@ -22,6 +24,7 @@ from riskflow.errors import RiskflowError
 
 ROW_GROUP_ROWS = 262_144
 _HASH_BLOCK = 1 << 20
+_UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})
 
 
 @dataclass(frozen=True)
@@ -96,17 +99,37 @@ def write(frame: pl.DataFrame, path: Path, contract: Contract) -> Artifact:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary name beside `path`; on success sync it and rename it to `path`, else remove it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Yield a temporary name beside `path`; on success sync it and rename it to `path`, else remove it.
+
+    A full disk or a folder that may not be written is a RiskflowError that names `path`.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         with temporary.open("rb") as handle:
             os.fsync(handle.fileno())
         temporary.replace(path)
         _sync_folder(path.parent)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        code = _error_number(error)
+        if code not in _UNWRITABLE:
+            raise
+        raise RiskflowError(
+            f"cannot write {path}: {os.strerror(code)}",
+            "nothing was left behind: free space or give write permission there, then run the same command again",
+        ) from None
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # on a read-only file system there is nothing to remove
+            temporary.unlink(missing_ok=True)
+
+
+def _error_number(error: Exception) -> int:
+    """Return the operating system's error number; polars gives it only in the text, as "(os error 28)"."""
+    if isinstance(error, OSError) and error.errno:
+        return error.errno
+    found = re.search(r"\(os error (\d+)\)", str(error))
+    return int(found[1]) if found else 0
 
 
 def write_text(text: str, path: Path) -> None:
@@ -139,7 +162,12 @@ def _check_metadata(path: Path, contract: Contract) -> None:
         raise RiskflowError(
             f"artifact {contract.name} is not there: {path}", "run the stage that makes it first"
         )
-    metadata = pl.read_parquet_metadata(path)
+    try:
+        metadata = pl.read_parquet_metadata(path)
+    except pl.exceptions.PolarsError:  # its text may hold parts of the file
+        raise RiskflowError(
+            f"{path} is not a whole parquet file", "delete the file and run the workflow again"
+        ) from None
     found = (metadata.get("riskflow.contract"), metadata.get("riskflow.version"))
     if found != (contract.name, str(contract.version)):
         raise RiskflowError(
