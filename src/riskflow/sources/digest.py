@@ -1,4 +1,4 @@
-"""Digests of source files, remembered by size and modification time, so that a large file is hashed once."""
+"""Digests of source files, remembered by size, times and inode, so that a large file is hashed once."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from riskflow.errors import RiskflowError
 def source_digest(path: Path, memory: Path) -> str:
     """Return the sha256 of a file's bytes.
 
-    `memory` is a JSON file with the digests already known. A file whose size, modification time and inode
-    are as remembered is not read again; any other is, so an edit is seen even when its date is old, and a
-    touch without an edit changes nothing.
+    `memory` is a JSON file with the digests already known. A file whose size, inode and times
+    (modification, and the kernel's own change time, which nobody can put back) are as remembered is not
+    read again; any other is, so an edit is seen whatever its date, and a touch without an edit changes nothing.
     """
     if not path.exists():
         raise RiskflowError(f"source file not found: {path}", "check the path in your config file")
     status = path.stat()
-    identity = [status.st_size, status.st_mtime_ns, status.st_ino]
+    identity = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
     known = _load(memory)
     remembered = known.get(str(path))
     if remembered and remembered["identity"] == identity:
@@ -34,7 +34,13 @@ def source_digest(path: Path, memory: Path) -> str:
 
 def _load(memory: Path) -> dict[str, dict[str, object]]:
     try:
-        content: dict[str, dict[str, object]] = json.loads(memory.read_text(encoding="utf-8"))
+        content = json.loads(memory.read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
         return {}
-    return content
+    if not isinstance(content, dict):
+        return {}
+    return {
+        path: known
+        for path, known in content.items()
+        if isinstance(known, dict) and {"identity", "sha256"} <= set(known)
+    }
