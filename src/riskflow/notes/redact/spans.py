@@ -88,7 +88,9 @@ def span_frame(rows: Iterable[tuple[int, int, int, str, str]]) -> pl.DataFrame:
 def tier(source: str = "source") -> pl.Expr:
     """Rank of a source's tier, 0 the most believed; a source of an unknown tier ranks with `rule`."""
     word = pl.col(source).str.extract(r"^([^:]*)")
-    return word.replace_strict({name: rank for rank, name in enumerate(TIERS)}, default=2, return_dtype=pl.Int8)
+    return word.replace_strict(
+        {name: rank for rank, name in enumerate(TIERS)}, default=2, return_dtype=pl.Int8
+    )
 
 
 def merge_spans(spans: pl.DataFrame) -> pl.DataFrame:
@@ -96,7 +98,8 @@ def merge_spans(spans: pl.DataFrame) -> pl.DataFrame:
 
     1. A `list` or `ner` span that lies inside an `allow` span is dropped; all `allow` spans are then dropped.
     2. Spans that overlap become one span over all of them. Its kind and source are those of the longest
-       member; of equally long ones that of the most believed tier, then the first in the alphabet.
+       member; of equally long ones that of the
+       most believed tier, then the first of `KINDS`, then the first source of the alphabet.
 
     Input and output columns: text_id, start, end, kind, source; the output is sorted by text_id and start.
     """
@@ -104,6 +107,11 @@ def merge_spans(spans: pl.DataFrame) -> pl.DataFrame:
         return empty_spans()
     ranked = spans.with_columns(tier().alias("tier")).filter(pl.col("end") > pl.col("start"))
     return _united(_unprotected(ranked))
+
+
+def _kind_rank() -> pl.Expr:
+    ranks = {kind: rank for rank, kind in enumerate(KINDS)}
+    return pl.col("kind").replace_strict(ranks, default=len(ranks), return_dtype=pl.Int8).alias("kind_rank")
 
 
 def _unprotected(ranked: pl.DataFrame) -> pl.DataFrame:
@@ -125,10 +133,11 @@ def _unprotected(ranked: pl.DataFrame) -> pl.DataFrame:
 def _united(ranked: pl.DataFrame) -> pl.DataFrame:
     ordered = ranked.sort("text_id", "start", "end")
     reached = pl.col("end").cum_max().shift(1).over("text_id")
-    grouped = ordered.with_columns((reached.is_null() | (pl.col("start") >= reached)).cum_sum().alias("group"))
-    length = (pl.col("end") - pl.col("start")).alias("length")
-    winners = grouped.with_columns(length).sort(
-        "group", "length", "tier", "kind", "source", descending=[False, True, False, False, False]
+    grouped = ordered.with_columns(
+        (reached.is_null() | (pl.col("start") >= reached)).cum_sum().alias("group")
+    )
+    winners = grouped.with_columns((pl.col("end") - pl.col("start")).alias("length"), _kind_rank()).sort(
+        "group", "length", "tier", "kind_rank", "source", descending=[False, True, False, False, False]
     )
     return (
         winners.group_by("group", maintain_order=True)

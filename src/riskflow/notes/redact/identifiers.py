@@ -1,0 +1,214 @@
+"""Rules for numbers that single out a person: SSN, record, plan, account, licence, vehicle, device, NPI and others."""
+
+from __future__ import annotations
+
+import re
+
+from riskflow.notes.redact.checksums import is_dea_number, is_npi, is_possible_ssn, is_vin, passes_luhn
+from riskflow.notes.redact.rule import Rule, matches
+
+_I = re.IGNORECASE
+_NUMBER_WORD = r"(?:\s*(?:number|numbers|num|nos?|id|ident\w*|code|identifier|#))*"
+_LINK = r"(?:[\s:=#.-]|\b(?:is|was|of|as|for|no|number|ending|in)\b){0,8}"
+_VALUE = r"(?P<phi>(?=[a-z./_-]{0,12}\d)[a-z0-9]+(?:[-./_][a-z0-9]+)*(?:[ ]\d{2,4}(?![\w/%.]|[ -]?(?:y|mg|m\b|year|day)))*)"
+_LAB_BEFORE = re.compile(
+    r"(?:count|level|value|result|platelets?|plts?|wbc|rbc|copies|load|titer|cells?|cfu|ferritin|total|units?|range|volume"
+    r"|score|dose|ddimer|dimer|bnp|ck|cpk|ldh|crp|afp|cea|psa|hcg|ige|rna|dna|pcr|quant\w*|concentration|bacteria"
+    r"|colony|colonies|neutrophils?|lymphocytes?|leukocytes?|erythrocytes?|anc)\b[^.;\n\d]{0,22}$",
+    _I,
+)
+_LAB_AFTER = re.compile(
+    r"\s*(?:/|x\s?10|\*10|cells?|copies|units?|iu|mi?u|mg|mcg|ug|ng|pg|g\b|ml|mm|mmol|umol|meq|u/l|cfu|%|k/|per\b|kcal|dollars|cent)",
+    _I,
+)
+
+
+def _labelled(label: str) -> object:
+    return matches(rf"\b(?:{label}){_NUMBER_WORD}{_LINK}{_VALUE}", lambda m: len(m["phi"]) > 2, _I)
+
+
+def _is_no_measurement(match: re.Match[str]) -> bool:
+    """A long number is an identifier unless the words around it say that it was measured."""
+    start, end = match.span("phi")
+    before, after = match.string[max(0, start - 40) : start], match.string[end : end + 12]
+    return _LAB_BEFORE.search(before) is None and _LAB_AFTER.match(after) is None
+
+
+def _is_spaced_ssn(match: re.Match[str]) -> bool:
+    return is_possible_ssn(re.sub(r"\D", "", match[0])) and _is_no_measurement(match)
+
+
+def _is_mixed_code(match: re.Match[str]) -> bool:
+    """Letters and at least five digits in one word, such as an accession code; not a number with its unit."""
+    code = match["phi"]
+    digits = sum(c.isdigit() for c in code)
+    unit = re.fullmatch(r"[\d.,]+(?:mg|mcg|ml|units?|iu|k|x|cells|copies|kcal|mmol|g|l|s|hz|ms|cc|th)", code, _I)
+    return digits >= 5 and digits < sum(c.isalnum() for c in code) and unit is None
+
+
+def _rule(name: str, kind: str, needs: str, label: str) -> Rule:
+    return Rule(name, kind, rf"(?i)({needs})", _labelled(label))  # type: ignore[arg-type]
+
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        "ssn.formatted",
+        "SSN",
+        r"\d{3}[-.]\d{2}[-.]\d{4}",
+        matches(r"(?<![\w.-])\d{3}([-.])\d{2}\1\d{4}(?![\w-]|\.\d)"),
+    ),
+    Rule(
+        "ssn.spaced",
+        "SSN",
+        r"\d{3}\s?[- ]\s?\d{2}\s?[- ]\s?\d{4}",
+        matches(r"(?<![\w.,-])(?P<phi>\d{3}\s?[- ]\s?\d{2}\s?[- ]\s?\d{4})(?![\w-]|[.,]\d)", _is_spaced_ssn),
+    ),
+    Rule("ssn.masked", "SSN", r"(?i)[x*]{2,3}", matches(r"(?<!\w)[x*]{3}[- ]?[x*]{2}[- ]?\d{4}\b", flags=_I)),
+    Rule(
+        "ssn.labelled",
+        "SSN",
+        r"(?i)(ssn|ss#|ss #|social|soc sec|tin\b|itin)",
+        matches(
+            r"\b(?:ssn|ss\s?#|social security|social|soc\.? sec\.?|itin|tin)\b[^\d\n]{0,30}?(?P<phi>\d{3}\D?\d{2}\D?\d{4}|\d{4})(?![\d-])",
+            flags=_I,
+        ),
+    ),
+    _rule(
+        "mrn.labelled",
+        "MRN",
+        r"mrn|m\.r\.n|mr ?#|med|chart|patient|pt|hospital|unit|record|uh|emr|ehr|epic",
+        r"mrns?|m\.r\.n\.|mr\s?#|med(?:ical)?\.?\s+rec(?:ord)?s?|chart(?=\s*(?:#|no|num|id))|patient(?=\s*(?:#|no\b|num|id))"
+        r"|pt\.?(?=\s*(?:#|no\b|num|id))|hospital(?=\s*(?:#|no\b|num|id))|unit(?=\s*(?:#|no\b|num))|record(?=\s*(?:#|no\b|num|id))"
+        r"|(?:emr|ehr|epic)(?=\s*(?:#|no\b|num|id))",
+    ),
+    _rule(
+        "plan.labelled",
+        "PLAN",
+        r"member|subscriber|policy|polic|medica|insur|group|benef|plan|hic|mbi|payer|coverage|bcbs|aetna|cigna|humana|united",
+        r"member(?:ship)?(?=\s*(?:#|no\b|num|id|:))|subscriber(?=\s*(?:#|no\b|num|id|:))|policy|medicaid(?=\s*(?:#|no\b|num|id|:))"
+        r"|medicare(?=\s*(?:#|no\b|num|id|:))|insurance(?=\s*(?:#|no\b|num|id|:))|group(?=\s*(?:#|no\b|num|id))|beneficiary"
+        r"|(?:health\s+)?plan(?=\s*(?:#|no\b|num|id))|hicn?|mbi|payer(?=\s*(?:#|no\b|num|id))|coverage(?=\s*(?:#|no\b|num|id))"
+        r"|(?:bcbs|aetna|cigna|humana|united\s?healthcare)(?=\s*(?:#|no\b|num|id))",
+    ),
+    Rule(
+        "plan.mbi",
+        "PLAN",
+        r"(?i)\b[1-9][a-z][a-z0-9]\d-?[a-z][a-z0-9]\d-?[a-z]{2}\d{2}\b",
+        matches(r"\b[1-9][AC-HJKMNP-RT-Y][AC-HJKMNP-RT-Y0-9]\d-?[AC-HJKMNP-RT-Y][AC-HJKMNP-RT-Y0-9]\d-?[AC-HJKMNP-RT-Y]{2}\d\d\b", flags=_I),
+    ),
+    _rule(
+        "account.labelled",
+        "ACCOUNT",
+        r"acc|a/c|invoice|bill|claim|check|routing|iban|visa|mastercard|amex|card|guarantor",
+        r"acc(?:oun)?ts?\.?|a/c|invoice|billing(?=\s*(?:#|no\b|num|id|acc))|claim(?=\s*(?:#|no\b|num|id))|che(?:ck|que)(?=\s*(?:#|no\b|num))|routing|iban"
+        r"|visa(?=\W|\s*(?:ending|card))|mastercard|amex|(?:credit|debit)\s+card|guarantor(?=\s*(?:#|no\b|num|id))",
+    ),
+    Rule(
+        "account.card",
+        "ACCOUNT",
+        r"\d{4}[ -]?\d{4}[ -]?\d{4}",
+        matches(r"(?<![\w.-])\d{4}([ -]?)\d{4}\1\d{4}\1\d{1,4}(?![\w-]|\.\d)", lambda m: passes_luhn(re.sub(r"\D", "", m[0]))),
+    ),
+    _rule(
+        "license.labelled",
+        "LICENSE",
+        r"licen[sc]e|lic\b|lic#|lic\.|cert|driver|\bdl\b|passport|dea\b|visa|registration",
+        r"(?:driver'?s?\s+)?licen[sc]e|lic\.?(?=\s*(?:#|no\b|num|:))|certificat(?:e|ion)|dl(?=\s*(?:#|no\b|num|:))|passport|dea|(?:medical\s+)?registration(?=\s*(?:#|no\b|num|id))",
+    ),
+    Rule(
+        "license.dea",
+        "LICENSE",
+        r"\b[A-Za-z][A-Za-z9]\d{7}\b",
+        matches(r"\b[ABCDEFGHJKLMPRSTUX][A-Z9]\d{7}\b", lambda m: is_dea_number(m[0]), _I),
+    ),
+    _rule(
+        "vehicle.labelled",
+        "VEHICLE",
+        r"plate|vin\b|\btag\b|vehicle",
+        r"(?:licen[sc]e\s+)?plates?(?!lets)|vin|licen[sc]e\s+tag|(?:vehicle|car)\s+tag|vehicle(?=\s*(?:#|no\b|num|id|reg))",
+    ),
+    Rule(
+        "vehicle.vin",
+        "VEHICLE",
+        r"(?i)\b[a-z0-9]{17}\b",
+        matches(r"\b[A-HJ-NPR-Z0-9]{17}\b", lambda m: is_vin(m[0]), _I),
+    ),
+    _rule(
+        "device.labelled",
+        "DEVICE",
+        r"serial|s/n|\bsn\b|udi|device|imei|implant|pacemaker|model|pump|icd\b",
+        r"serial|s/n|sn(?=\s*[:#])|udi|imei|(?:device|implant|pacemaker|pump|icd|generator|valve|lead|stimulator|cgm)(?:\s+(?:serial|model))?(?=\s*(?:#|no\b|num|id\b|serial|identifier))",
+    ),
+    Rule(
+        "device.udi",
+        "DEVICE",
+        r"\(01\)\s?\d{8}",
+        matches(r"\(01\)\s?\d{8,14}(?:\s?\(\d{2}\)\s?[\w-]+)*"),
+    ),
+    Rule(
+        "npi.labelled",
+        "NPI",
+        r"(?i)\b(npi|national provider)",
+        matches(r"\b(?:npi|national provider identifier)\b[^\d\n]{0,16}(?P<phi>\d{10})(?!\d)", flags=_I),
+    ),
+    Rule(
+        "npi.bare",
+        "NPI",
+        r"[12]\d{9}",
+        matches(r"(?<![\w.,+-])(?P<phi>[12]\d{9})(?![\w-]|[.,]\d)", lambda m: is_npi(m["phi"])),
+    ),
+    Rule(
+        "photo.file",
+        "PHOTO",
+        r"(?i)\.(jpe?g|png|gif|bmp|tiff?|heic|raw|dcm|webp)\b",
+        matches(r"(?<![\w/])[\w./\\-]*\w\.(?:jpe?g|png|gif|bmp|tiff?|heic|dcm|webp)\b", flags=_I),
+    ),
+    _rule(
+        "photo.labelled",
+        "PHOTO",
+        r"photo|image|picture|selfie|img_|dsc",
+        r"(?:photo(?:graph)?s?|pictures?|images?|selfie|img|dsc)(?=\s*(?:#|no\b|num|id\b|file|ref)|_)(?:\s+(?:file|ref(?:erence)?))?",
+    ),
+    Rule("photo.camera", "PHOTO", r"(?i)(img|dsc|pxl)_?\d{3}", matches(r"\b(?:IMG|DSCN?|PXL|DCIM)[_-]?\d{3,}\w*", flags=_I)),
+    _rule(
+        "biometric.labelled",
+        "BIOMETRIC",
+        r"finger|retina|iris|voice|palm|face|facial|biometric|thumb|gait|dna",
+        r"(?:finger|voice|palm|thumb|face)\s?-?prints?(?:\s+(?:template|scan|file|record|hash|ref(?:erence)?))?|(?:retinal?|iris|facial|face|palm|vein)\s+"
+        r"(?:scan|template|recognition|geometry)(?:\s+(?:template|file|record|hash|ref(?:erence)?))?|biometric(?:\s+(?:template|file|record|hash|ref(?:erence)?))?|dna\s+profile",
+    ),
+    Rule("biometric.file", "BIOMETRIC", r"(?i)\.(wav|mp3|m4a|wsq|fpt)\b", matches(r"(?<![\w/])[\w./\\-]*\w\.(?:wav|mp3|m4a|wsq|fpt)\b", flags=_I)),
+    _rule(
+        "id.labelled",
+        "ID",
+        r"accession|specimen|order|case|request|requisition|reference|\bref\b|confirm|ticket|rx|prescription|study|subject|badge|employee|student|visit|encounter|csn|\bfin\b|\bhar\b|barcode|wristband|band|tracking|case|docket|\bid\b|identifier|inmate|military|dod|passcode|pin|password|tax|ein",
+        r"accession|specimen(?=\s*(?:#|no\b|num|id|:))|(?:lab\s+)?order(?=\s*(?:#|no\b|num|id))|case(?=\s*(?:#|no\b|num|id))|requi?(?:est|sition)(?=\s*(?:#|no\b|num|id))"
+        r"|ref(?:erence)?\.?(?=\s*(?:#|no\b|num|id|:))|confirmation|ticket|(?:rx|prescription)(?=\s*(?:#|no\b|num|id))|(?:study|subject|trial)(?=\s*(?:#|no\b|num|id\b))"
+        r"|(?:badge|employee|student|inmate|military|staff|user|login|client|donor|visa)(?=\s*(?:#|no\b|num|id\b))|(?:visit|encounter|admission)(?=\s*(?:#|no\b|num|id\b))|csn|fin(?=\s*[:#])|har(?=\s*[:#])"
+        r"|barcode|wristband|tracking|docket|\bid(?=\s*[:#]|\s+(?:no\b|num))|identifier|passcode|pin(?=\s*(?:#|no\b|num|code|:))|password|ein|tax\s+id",
+    ),
+    Rule(
+        "id.uuid",
+        "ID",
+        r"(?i)[0-9a-f]{8}-[0-9a-f]{4}-",
+        matches(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", flags=_I),
+    ),
+    Rule(
+        "id.digits",
+        "ID",
+        r"\d{7}",
+        matches(r"(?<![\w.,/+-])(?P<phi>\d{7,})(?![\w/-]|[.,]\d)", _is_no_measurement),
+    ),
+    Rule(
+        "id.hyphened_digits",
+        "ID",
+        r"\d{2,}-\d{2,}",
+        matches(r"(?<![\w.,/+-])(?P<phi>(?=[\d-]{9,})\d{2,}(?:-\d{2,})+)(?![\w/-]|[.,]\d|\s*(?:mg|ml|mcg|units?|%|cells))", lambda m: sum(c.isdigit() for c in m["phi"]) >= 8),
+    ),
+    Rule(
+        "id.mixed",
+        "ID",
+        r"(?i)[a-z][a-z0-9_-]*\d|\d[a-z0-9_-]*[a-z]",
+        matches(r"(?<![\w./-])(?P<phi>(?=[\w-]*[A-Za-z])(?=(?:[\w-]*\d){5})[A-Za-z0-9]+(?:[-_][A-Za-z0-9]+)*)(?![\w/-]|\.\d)", _is_mixed_code),
+    ),
+)

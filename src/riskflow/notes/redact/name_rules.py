@@ -1,0 +1,230 @@
+"""Rules for names by what stands beside them: titles, labels, credentials, relations, phrases and lists of names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+import polars as pl
+
+from riskflow.notes.redact.names import (
+    CREDENTIALS,
+    TOKEN,
+    Evidence,
+    evidence,
+    is_any_given,
+    is_short_capitals,
+    is_surname,
+    listed_runs,
+    lower_case_runs,
+    run_end,
+    run_start,
+)
+from riskflow.notes.redact.rule import Offsets, Rule
+from riskflow.notes.redact.spans import SPAN_SCHEMA, span_frame
+from riskflow.notes.redact.text import canonical_series, word_list
+
+_TITLES = (
+    r"Dr|Drs|Doctor|Mr|Mrs|Ms|Miss|Mx|Messrs|Prof|Professor|Rev|Reverend|Pastor|Rabbi|Imam|Father|Fr|Sister|Nurse|Judge|Officer|Deputy|Detective"
+    r"|Sgt|Sergeant|Capt|Captain|Lt|Lieutenant|Col|Colonel|Maj|Gen|Hon|Sir|Dame|Senator|Senora?|Sra?|Madame|Mme|Uncle|Aunt|Auntie|Grandma|Grandpa|Cousin"
+    r"|Coach|Chaplain|Attorney|Atty"
+)
+_TITLE = re.compile(rf"\b(?i:{_TITLES})\b\.?,?[ \t]*(?:and\s+(?:Mrs|Ms|Mr|Dr)\.?\s+)?")
+_LABEL = re.compile(
+    r"\b(?i:(?:patient|pt|client|resident|member|subscriber|guarantor|provider|physician|doctor|surgeon|caregiver|guardian|spouse|contact)?\s*"
+    r"(?:full|first|last|middle|maiden|given|family|preferred|legal|sur)?\s?names?|patient|pt|client|re|attending(?:\s+(?:physician|md|provider|surgeon))?|resident|intern|fellow"
+    r"|(?:primary\s+care\s+|referring\s+|ordering\s+|consulting\s+|admitting\s+|treating\s+|rendering\s+)?(?:physician|provider|clinician|doctor|pcp)|pcp|surgeon|anesthesiologist|assistant|scribe|nurse|rn"
+    r"|dictated(?:\s+by)?|transcribed(?:\s+by)?|(?:electronically\s+)?(?:co-?)?signed(?:\s+(?:electronically\s+)?by)?|authored\s+by|author|entered\s+by|verified\s+by|reviewed\s+by|performed\s+by|prepared\s+by|written\s+by"
+    r"|referred\s+by|referring|interpreted\s+by|read\s+by|technologist|tech|cc|attn|attention|to|from|dear"
+    r"|emergency\s+contact|next\s+of\s+kin|nok|contact(?:\s+person)?|guardian|legal\s+guardian|spouse|wife|husband|mother|father|son|daughter|parents?|sibling|brother|sister|poa|hcpoa|proxy|health\s*care\s+proxy|witness|interpreter"
+    r"|case\s+manager|social\s+worker|therapist|counselor|pharmacist|employer\s+contact|informant|historian|accompanied\s+by)"
+    r"\s*(?::|=|#|\s-\s)[ \t]*(?:(?i:dr|mr|mrs|ms|prof)\.?\s+)?"
+)
+_NAME_LABEL = re.compile(r"(?i)names?\s*(?::|=)")
+_CREDENTIAL = re.compile(
+    rf"(?P<comma>,?\s+)(?P<word>{'|'.join(re.escape(c.upper()) for c in sorted(CREDENTIALS, key=len, reverse=True))}|M\.D\.|D\.O\.|R\.N\.|Ph\.?D\.?|PharmD|PsyD|D\.D\.S\.|N\.P\.|P\.A\.)(?![\w-])"
+)
+_WEAK_CREDENTIALS = frozenset({"MA", "PT", "OT", "MS", "OD", "DC", "PA", "DO", "RD", "NP", "CNS", "ESQ"})
+_RELATIONS = (
+    r"wife|husband|spouse|partner|son|daughter|mother|father|mom|dad|mum|sister|brother|sibling|aunt|uncle|cousin|niece|nephew|grandmother|grandfather|grandson|granddaughter|grandma|grandpa|grandchild(?:ren)?"
+    r"|friend|neighbou?r|roommate|girlfriend|boyfriend|fianc[ee]e?|caregiver|aide|guardian|stepmother|stepfather|stepson|stepdaughter|mother-in-law|father-in-law|son-in-law|daughter-in-law|brother-in-law|sister-in-law"
+    r"|sons|daughters|sisters|brothers|twins?|children|child|baby|parents|boss|coworker|supervisor|teacher|landlord|sponsor|interpreter|nurse|surgeon|therapist|counselor|pharmacist|chaplain|hospitalist|cardiologist|oncologist"
+    r"|pediatrician|neurologist|psychiatrist|provider|physician|pcp|attending|resident|patient|pt|client"
+)
+_RELATION = re.compile(rf"\b(?i:{_RELATIONS})(?:'s)?(?:(?i:\s*,\s*|\s+(?:is\s+)?(?:named|called)\s+|\s+name\s+is\s+|\s+is\s+|\s*\(\s*|\s+))(?:(?i:mr|mrs|ms|dr)\.?\s+)?")
+_PHRASE = re.compile(
+    r"\b(?i:(?:my|his|her|their|whose|patient'?s?|your|the)\s+name(?:s)?\s+(?:is|was|are)|goes\s+by|known\s+as|a\.?k\.?a\.?|aka|n[ee]e|formerly|prefers\s+(?:to\s+be\s+called|the\s+name)|likes\s+to\s+be\s+called|(?:i\s+am|i'm|this\s+is)(?=\s+(?:dr|[A-Z]))"
+    r"|signed\s+by|signed,|dictated\s+by|authored\s+by|transcribed\s+by|dear|hello|hi|sincerely,?|regards,?|thanks,?|thank\s+you,?)[\s:,\"]+"
+)
+_PERSONAL_PHRASE = re.compile(
+    r"\b(?i:spoke\s+(?:with|to)|talked\s+(?:with|to)|discussed\s+(?:\w+\s+){0,2}?with|d/w|conferred\s+with|per|by|with|via|told|informed|notified|called|asked|paged|met|saw|thanked|examined|seen\s+by|evaluated\s+by|accompanied\s+by|brought\s+in\s+by|referred\s+to|followed\s+by|for|from|to|and|cc)\s+"
+)
+_PERSON_VERBS = re.compile(
+    r"\s+(?i:reports?|reported|denies|denied|states?|stated|says|said|complains?|complained|presents?|presented|endorses|notes|noted|c/o|was\s+(?:seen|admitted|discharged|given|started|brought|referred|evaluated|born|found|told)|is\s+(?:a|an|here|doing|\d+)|has\s+(?:a|been|had|no)|lives|called|"
+    r"returns|returned|will\s+(?:follow|return|call|see)|agrees|agreed|understands|verbalized|underwent|tolerated|requests|requested|refuses|refused|took|takes|came|arrived|walks|recommended|recommends|performed|ordered|signed|reviewed|examined)\b"
+)
+_AND = re.compile(r"\s*,\s*(?:and\s+|&\s*)?|\s+(?:and|or|&)\s+|\s*[/;]\s*")
+
+
+def _after(pattern: re.Pattern[str], *, sure: bool, listed: bool = False) -> Callable[[str], Offsets]:
+    """Names that follow a pattern; `listed` asks the first word to be evidence of a name by itself."""
+
+    def find(text: str) -> Iterator[tuple[int, int]]:
+        for match in pattern.finditer(text):
+            yield from _one_after(text, match.end(), sure, listed)
+
+    return find
+
+
+def _one_after(text: str, start: int, sure: bool, listed: bool) -> Iterator[tuple[int, int]]:
+    token = TOKEN.match(text, start)
+    if listed and (token is None or evidence(token["word"]) is not Evidence.NAME or is_short_capitals(token["word"], text)):
+        return
+    end = run_end(text, start, sure=sure)
+    if end is not None:
+        yield start, end
+
+
+def _after_title(text: str) -> Iterator[tuple[int, int]]:
+    for match in _TITLE.finditer(text):
+        if match.end() == len(text) or match[0][-1].isalpha():
+            continue
+        if match[0][0].islower() and "." not in match[0] and not _names_someone(text, match.end()):
+            continue
+        end = run_end(text, match.end(), sure=True, lower=True)
+        if end is not None:
+            yield match.end(), end
+
+
+def _names_someone(text: str, start: int) -> bool:
+    word = re.compile(r"[A-Za-z'-]+").match(text, start)
+    return word is not None and (word[0][0].isupper() or evidence(word[0]) is Evidence.NAME)
+
+
+def _after_label(text: str) -> Iterator[tuple[int, int]]:
+    for match in _LABEL.finditer(text):
+        start = match.end()
+        end = run_end(text, start, sure=True, lower=True)
+        if end is None and _NAME_LABEL.search(match[0]):
+            unlisted = re.compile(r"[a-z]+(?:['-][a-z]+)*(?: [a-z]+(?:['-][a-z]+)*){0,2}(?=\s*(?:[,;.\n]|$|\s{2}))").match(text, start)
+            end = unlisted.end() if unlisted else None
+        if end is None:
+            continue
+        comma = re.compile(r",\s*").match(text, end)
+        given = run_end(text, comma.end(), sure=False, lower=True) if comma else None
+        yield start, given or end
+
+
+def _before_credential(text: str) -> Iterator[tuple[int, int]]:
+    for match in _CREDENTIAL.finditer(text):
+        weak = match["word"] in _WEAK_CREDENTIALS and "," not in match["comma"]
+        start = _start_before(text, match.start(), sure=not weak)
+        if start is not None:
+            yield start, match.start()
+
+
+def _start_before(text: str, end: int, *, sure: bool) -> int | None:
+    """Where the name begins that ends at `end`; None where the word before is no name."""
+    last = re.compile(r"(?P<word>[A-Z][A-Za-z]*(?:['-]+[A-Za-z]+)*)(?P<dot>\.?)$").search(text[max(0, end - 40) : end])
+    if last is None:
+        return None
+    found = evidence(last["word"])
+    if found is Evidence.WORD or (found is not Evidence.NAME and not sure) or is_short_capitals(last["word"], text):
+        return None
+    start = run_start(text, end - len(last[0]), sure=sure)
+    if found is Evidence.NAME_OR_WORD and start == end - len(last[0]):
+        return None
+    comma = re.search(r"(?P<word>[A-Z][A-Za-z'-]+),\s$", text[max(0, start - 30) : start])
+    if comma is not None and is_surname(comma["word"]):
+        return start - len(comma[0])
+    return start
+
+
+def _surname_with_verb(text: str) -> Iterator[tuple[int, int]]:
+    for match in TOKEN.finditer(text):
+        word = match["word"]
+        if is_surname(word) and not is_short_capitals(word, text) and _PERSON_VERBS.match(text, match.end("word")):
+            start = run_start(text, match.start(), sure=False)
+            yield start, match.end("word")
+
+
+def _eponyms(text: str) -> Iterator[tuple[int, int]]:
+    return (match.span() for match in _EPONYM.finditer(text))
+
+
+def _bare(eponym: str) -> str:
+    return re.escape(eponym).replace("'s", "(?:'s)?")
+
+
+_EPONYM_WORDS = tuple(sorted((canonical_series(pl.Series(word_list("eponyms.txt") + word_list("drugs.txt")))).to_list(), key=len, reverse=True))
+_EPONYM = re.compile(
+    rf"(?<![\w-])(?i:{'|'.join(_bare(e) for e in _EPONYM_WORDS)})(?:'?s|')?(?![\w-])"
+    r"(?i:(?:[\s-]+(?:disease|syndrome|sign|test|palsy|score|scale|catheter|cyst|fracture|tumou?r|lymphoma|thyroiditis|chorea|sarcoma|criteria|position|maneuver|dementia|body|bodies|phenomenon|disorder|esophagus|tubes?|drain|pump|monitor|coma|index|angina|node|gait))*)"
+)
+_CAPITAL = r"[A-Z]"
+
+RULES: tuple[Rule, ...] = (
+    Rule("name.title", "NAME", rf"(?i)\b({_TITLES})\b", _after_title),
+    Rule("name.label", "NAME", r"(?i)[a-z]\s*[:=#-]\s*[a-z]", _after_label),
+    Rule("name.credential", "NAME", r"[A-Z][a-zA-Z.'-]+,?\s+[A-Z]", _before_credential),
+    Rule("name.relation", "NAME", rf"(?i)\b({_RELATIONS})\b", _after(_RELATION, sure=True, listed=False)),
+    Rule("name.phrase", "NAME", r"(?i)(name|goes by|known as|a\.?k\.?a|nee|formerly|prefers|called|i am|i'm|this is|signed|dictated|authored|transcribed|dear|hello|\bhi\b|sincerely|regards|thank)", _after(_PHRASE, sure=True)),
+    Rule("name.beside_phrase", "NAME", _CAPITAL, _after(_PERSONAL_PHRASE, sure=False, listed=True), tier="list"),
+    Rule("name.before_verb", "NAME", _CAPITAL, _surname_with_verb, tier="list"),
+    Rule("name.listed", "NAME", _CAPITAL, listed_runs, tier="list"),
+    Rule("name.lower_case", "NAME", r"[a-z]{3}", lower_case_runs, tier="list"),
+    Rule("eponym", "KEEP", rf"(?i)({'|'.join(sorted({re.escape(e.split()[0].split('-')[0].split(chr(39))[0]) for e in _EPONYM_WORDS}))})", _eponyms, tier="allow"),
+)
+
+
+def extend_names(texts: pl.Series, spans: pl.DataFrame) -> pl.DataFrame:
+    """Return the spans with half-caught names made whole (`Anna S.`, `[de la] Cruz`) and lists of names run on.
+
+    `texts` are the texts that `text_id` points into. Only NAME spans change; further names of a list
+    (`Anna, Bob and Carol`) are added with the source `list:name.run`.
+    """
+    names = spans.filter(pl.col("kind") == "NAME")
+    if names.is_empty():
+        return spans
+    ids = names["text_id"].unique()
+    canonical = dict(zip(ids.to_list(), canonical_series(texts.gather(ids)).to_list(), strict=True))
+    rows = [row for name in names.iter_rows() for row in _extended(canonical[name[0]], name)]
+    return pl.concat([spans.filter(pl.col("kind") != "NAME"), span_frame(rows).unique()]).select(list(SPAN_SCHEMA))
+
+
+def _extended(text: str, row: tuple[int, int, int, str, str]) -> Iterator[tuple[int, int, int, str, str]]:
+    text_id, start, end, kind, source = row
+    start, end = run_start(text, start, sure=False), _extended_end(text, end)
+    yield text_id, start, end, kind, source
+    for found in _list_run(text, end):
+        yield text_id, *found, kind, "list:name.run"
+
+
+def _extended_end(text: str, end: int) -> int:
+    join = re.compile(r"[ \t](?:\"[A-Za-z]+\"\s|\([A-Z][a-z]+\)\s)?|-(?=[A-Z])").match(text, end)
+    token = TOKEN.match(text, join.end()) if join else None
+    if token is None or is_short_capitals(token["word"], text) and len(token["word"]) > 1:
+        return end
+    initial = len(token["word"]) == 1 and bool(token["dot"])
+    if not initial and evidence(token["word"]) is not Evidence.NAME:
+        return end
+    further = run_end(text, token.start(), sure=True) if initial else run_end(text, token.start(), sure=False)
+    return max(end, further or end)
+
+
+def _list_run(text: str, end: int) -> Iterator[tuple[int, int]]:
+    """Names that go on a list after the name that ends at `end`."""
+    while (join := _AND.match(text, end)) is not None:
+        token = TOKEN.match(text, join.end())
+        if token is None or is_short_capitals(token["word"], text):
+            return
+        found = evidence(token["word"])
+        certain = found is Evidence.NAME and (is_any_given(token["word"]) or is_surname(token["word"]))
+        possible = found is Evidence.NAME_OR_WORD and is_any_given(token["word"]) and text[token.end() : token.end() + 1] in ",.;" 
+        if not certain and not possible:
+            return
+        new_end = run_end(text, join.end(), sure=possible)
+        if new_end is None:
+            return
+        yield join.end(), new_end
+        end = new_end

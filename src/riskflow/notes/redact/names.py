@@ -1,0 +1,260 @@
+"""Scanning for names of persons: what one word is evidence of, and where a run of name words begins and ends.
+
+All functions read canonical text (see `text.canonical`), so patterns are ASCII.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from enum import Enum
+from functools import cache
+
+from riskflow.notes.redact.text import given_names, lower_case_given_names, ordinary_words, surnames, word_list
+
+_PARTICLES = (
+    r"(?:de\s+las?|de\s+los|van\s+der|van\s+den|van\s+de|von\s+der|de|del|della|di|da|do|dos|das|du|van|von|der|den|ter|ten"
+    r"|la|le|los|el|al|bin|ibn|abu|ben|san|santa|st\.|mac)"
+)
+WORD = r"(?:[A-Z][A-Za-z]*(?:['-]+[A-Za-z]+)*'?)"
+TOKEN = re.compile(rf"(?P<particles>(?:(?i:{_PARTICLES})\s+)*)(?P<dash>(?:al|el|d|l|de)[-'])?(?P<word>{WORD})(?P<dot>\.?)")
+LOWER_TOKEN = re.compile(rf"(?P<particles>(?:{_PARTICLES}\s+)*)(?P<dash>(?:al|el|d|l)[-'])?(?P<word>[a-z]+(?:['-]+[a-z]+)*)(?P<dot>)", re.I)
+SUFFIX = re.compile(r",?\s+(?:Jr|Sr|JR|SR|jr|sr|II|III|IV)\b\.?")
+_JOIN = re.compile(r"[ \t]{1,2}(?:\"[A-Za-z]+\"\s|\([A-Z][a-z]+\)\s|'[A-Z][a-z]+'\s)?|\s?-\s?|(?<=\.)|\s*\n?(?=\Z)")
+CREDENTIALS = frozenset(
+    "md do rn lpn lvn np pa pac pa-c dnp aprn arnp crna cnm cns cna bsn msn phd psyd pharmd rph dds dmd dpm od dc dpt pt ot"
+    " otr slp lcsw msw lmft lpc lmhc mph mba facs facc fnp fnp-c fnp-bc agnp pmhnp ma rd ldn rdn emt np-c ccc-slp mbbs frcs"
+    " facp facep esq jd edd bcba cma ms".split()
+)
+_MONTHS = frozenset("january february march april may june july august september october november december".split())
+_SHORT_CAPITALS = 3
+MOST_WORDS = 6
+
+
+class Evidence(Enum):
+    """What one word says: a listed name, a listed name that is also a word, a word only, or nothing known."""
+
+    NAME = "name"
+    NAME_OR_WORD = "name or word"
+    WORD = "word"
+    UNKNOWN = "unknown"
+
+
+@cache
+def _protected() -> frozenset[str]:
+    """Single words of eponyms that are no given name: never taken for a name by lists alone."""
+    words = {line.lower() for line in word_list("eponyms.txt") if " " not in line and "-" not in line}
+    return frozenset(words - set(given_names()))
+
+
+@cache
+def _part_evidence(part: str) -> Evidence:
+    listed = part in given_names() or part in surnames()
+    if part in ordinary_words():
+        return Evidence.NAME_OR_WORD if listed else Evidence.WORD
+    return Evidence.NAME if listed else Evidence.UNKNOWN
+
+
+def evidence(word: str) -> Evidence:
+    """Return what a word, with hyphens and apostrophes, is evidence of; letter case does not matter."""
+    plain = word.lower().removesuffix("'s").replace("'", "")
+    found = [_part_evidence(part) for part in plain.split("-") if part]
+    if not found or Evidence.NAME in found:
+        return Evidence.NAME if found else Evidence.UNKNOWN
+    if all(part is Evidence.WORD for part in found):
+        return Evidence.WORD
+    return Evidence.UNKNOWN if Evidence.UNKNOWN in found else Evidence.NAME_OR_WORD
+
+
+def is_given(word: str) -> bool:
+    """Return whether the word is a given name that is no English word."""
+    first = word.lower().removesuffix("'s").split("-")[0].replace("'", "")
+    return first in given_names() and first not in ordinary_words()
+
+
+def is_any_given(word: str) -> bool:
+    """Return whether the word is a given name, even one that is also an English word."""
+    return word.lower().removesuffix("'s").replace("'", "") in given_names()
+
+
+def is_surname(word: str) -> bool:
+    """Return whether any part of the word is a listed surname that is no English word."""
+    return any(
+        part in surnames() and part not in ordinary_words()
+        for part in word.lower().removesuffix("'s").replace("'", "").split("-")
+    )
+
+
+def is_initial(match: re.Match[str]) -> bool:
+    """Return whether a token is one capital letter, with a dot or without; `A` and `I` only with a dot."""
+    word = match["word"]
+    return len(word) == 1 and word.isupper() and (bool(match["dot"]) or word not in "AI")
+
+
+def is_credential(word: str) -> bool:
+    """Return whether the word is a professional credential such as MD or RN."""
+    return word.lower() in CREDENTIALS and (word.isupper() or "-" in word or word[0].isupper())
+
+
+def is_short_capitals(word: str, text: str) -> bool:
+    """Return whether a word is an abbreviation by its looks: up to three capitals in a text of mixed case."""
+    return len(word) <= _SHORT_CAPITALS and word.isupper() and not text.isupper()
+
+
+def word_end(match: re.Match[str]) -> int:
+    """End of a token without a possessive; the dot belongs to it only after an initial."""
+    word, end = match["word"], match.end("word")
+    if word.lower().endswith("'s"):
+        return end - 2
+    if word.endswith("'"):
+        return end - 1
+    return match.end() if is_initial(match) else end
+
+
+def run_end(text: str, start: int, *, sure: bool, lower: bool = False) -> int | None:
+    """Return where the run of name words that begins at `start` ends, or None where none begins.
+
+    `sure`: the words before (a title, a label) say that a name follows, so that unknown words and names that
+    are also words count. `lower`: words in lower case count too, when they are listed names.
+    """
+    end, position, words = None, start, 0
+    while words < MOST_WORDS:
+        token = _token_at(text, position, lower)
+        if token is None or not _continues(token, words, sure, text):
+            break
+        words, end = words + 1, word_end(token)
+        if end != token.end() and text[end : end + 1] == "'":
+            break
+        join = _JOIN.match(text, end)
+        if join is None or join.end() == join.start() and not text[end - 1 : end] == ".":
+            break
+        position = join.end()
+    if end is None or (words == 1 and end - start <= 2 and not sure):
+        return None
+    suffix = SUFFIX.match(text, end)
+    return suffix.end() if suffix else end
+
+
+def _token_at(text: str, position: int, lower: bool) -> re.Match[str] | None:
+    token = TOKEN.match(text, position)
+    if token is not None or not lower:
+        return token
+    token = LOWER_TOKEN.match(text, position)
+    return token if token and evidence(token["word"]) in (Evidence.NAME,) else None
+
+
+def _continues(token: re.Match[str], words: int, sure: bool, text: str) -> bool:
+    """Whether a token goes on with (or begins) a run of names."""
+    word = token["word"]
+    if is_initial(token):
+        return sure or words > 0 or _initial_before_name(text, token)
+    if is_credential(word) and (words > 0 or word.isupper()):
+        return False
+    found = evidence(word)
+    if found is Evidence.NAME:
+        return not (words > 0 and word.lower() in _MONTHS)
+    if found is Evidence.UNKNOWN:
+        return (sure or words > 0) and not (word.isupper() and words > 0 and text.isupper()) and len(word) > 1
+    if found is Evidence.NAME_OR_WORD:
+        return (sure and words == 0) or (words > 0 and sure and not text.isupper() and _ends_name(text, token))
+    return False
+
+
+def _ends_name(text: str, token: re.Match[str]) -> bool:
+    """`John Young,` ends a name; `Dr. Smith Will call` does not: the word after must not be a verb of it."""
+    return re.match(r"\s+(?:call|see|be|follow|return|need|have|continue|require|discuss)\b", text[token.end() : token.end() + 12]) is None
+
+
+def _initial_before_name(text: str, token: re.Match[str]) -> bool:
+    after = TOKEN.match(text, token.end() + (text[token.end() : token.end() + 1] == " "))
+    return after is not None and (is_surname(after["word"]) or (is_initial(after) and _initial_before_name(text, after)))
+
+
+_BACK = re.compile(rf"(?P<particles>(?:\b(?i:{_PARTICLES})\s+)*)\b(?P<word>{WORD})(?P<dot>\.?)(?P<gap>[ \t]|-|)$")
+
+
+def run_start(text: str, start: int, *, sure: bool) -> int:
+    """Return where the name begins whose known part begins at `start`: initials and names before it belong to it."""
+    for _ in range(MOST_WORDS):
+        before = text[max(0, start - 40) : start]
+        token = _BACK.search(before)
+        particles = re.search(rf"\b(?i:{_PARTICLES})\s+$", before) if token is None else None
+        if particles is not None and _is_particle(particles[0]):
+            start -= len(before) - particles.start()
+            continue
+        if token is None or (not token["gap"] and not token["dot"]):
+            return start
+        if token["dot"] and not is_initial(token):
+            return start
+        if not _precedes(token, sure, text):
+            return start
+        start -= len(before) - token.start()
+    return start
+
+
+def _is_particle(text: str) -> bool:
+    return text.split()[0].lower() in ("de", "del", "della", "di", "da", "dos", "das", "du", "van", "von", "bin", "ibn", "abu", "al", "el", "st.")
+
+
+def _precedes(token: re.Match[str], sure: bool, text: str) -> bool:
+    word = token["word"]
+    if is_initial(token):
+        return True
+    if is_credential(word) and word.isupper():
+        return False
+    found = evidence(word)
+    if found is Evidence.NAME:
+        return not is_short_capitals(word, text)
+    if found is Evidence.NAME_OR_WORD:
+        return sure and is_any_given(word) and word.lower() not in _MONTHS
+    return sure and found is Evidence.UNKNOWN and not is_short_capitals(word, text)
+
+
+def listed_runs(text: str) -> Iterator[tuple[int, int]]:
+    """Yield names that are found by list alone: a given name and what follows, `Surname, Given`, `Will Nguyen`."""
+    reached = 0
+    for token in TOKEN.finditer(text):
+        if token.start() < reached:
+            continue
+        end = _listed_end(text, token)
+        if end is not None:
+            start = token.start() if token["particles"] else run_start(text, token.start(), sure=False)
+            yield start, end
+            reached = end
+
+
+def _listed_end(text: str, token: re.Match[str]) -> int | None:
+    word = token["word"]
+    if is_short_capitals(word, text) and not is_initial(token):
+        return None
+    if is_given(word) and word.lower() not in _protected():
+        return run_end(text, token.start(), sure=False)
+    after = TOKEN.match(text, token.end() + 1) if text[token.end() : token.end() + 1] == " " else None
+    if is_any_given(word) and after is not None and is_surname(after["word"]) and after["word"].lower() not in _protected():
+        return run_end(text, after.start(), sure=False)
+    if is_initial(token) and token["dot"] and _initial_before_name(text, token):
+        return run_end(text, token.start(), sure=False)
+    comma = re.compile(r",\s?").match(text, word_end(token))
+    given = TOKEN.match(text, comma.end()) if comma else None
+    if given is not None and is_given(given["word"]) and not is_short_capitals(given["word"], text):
+        if evidence(word) in (Evidence.NAME, Evidence.UNKNOWN) and is_surname(word):
+            return run_end(text, given.start(), sure=False)
+    return None
+
+
+_LOWER_WORD = re.compile(r"(?<![\w.@/'-])[a-z]{3,}(?:-[a-z]+)?(?![\w@/]|\.\w|-)")
+
+
+def lower_case_runs(text: str) -> Iterator[tuple[int, int]]:
+    """Yield common given names in lower case, with a surname in lower case after them (`john smith`)."""
+    names, last = lower_case_given_names(), surnames()
+    for match in _LOWER_WORD.finditer(text):
+        if match[0] not in names:
+            continue
+        end = match.end()
+        after = re.compile(rf"\s(?:{_PARTICLES}\s)*(?P<word>[a-z]+(?:['-][a-z]+)*)").match(text, end)
+        if after is not None:
+            plain = after["word"].removesuffix("'s").replace("'", "")
+            if last.get(plain, 10**6) <= 20_000 and plain not in ordinary_words():
+                end = after.end() - (2 if after["word"].endswith("'s") else 0)
+        yield match.start(), end

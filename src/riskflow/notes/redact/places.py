@@ -1,0 +1,201 @@
+"""Rules for places smaller than a state: streets, cities, ZIP codes, counties, facilities (45 CFR 164.514(b)(2)(i)(B))."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from riskflow.notes.redact.rule import Rule, matches
+from riskflow.notes.redact.text import folded, ordinary_words, surnames, word_list
+
+_I = re.IGNORECASE
+_STATE_CODES = (
+    "AL|AK|AZ|AR|CA|CO|CT|DE|DC|FL|GA|HI|ID|IL|IN|IA|KS|KY|LA|ME|MD|MA|MI|MN|MS|MO|MT|NE|NV|NH|NJ|NM|NY|NC|ND|OH|OK|OR"
+    "|PA|PR|RI|SC|SD|TN|TX|UT|VT|VA|WA|WV|WI|WY"
+)
+_STATES = (
+    "Alabama|Alaska|Arizona|Arkansas|California|Colorado|Connecticut|Delaware|Florida|Georgia|Hawaii|Idaho|Illinois"
+    "|Indiana|Iowa|Kansas|Kentucky|Louisiana|Maine|Maryland|Massachusetts|Michigan|Minnesota|Mississippi|Missouri|Montana"
+    "|Nebraska|Nevada|New Hampshire|New Jersey|New Mexico|New York|North Carolina|North Dakota|Ohio|Oklahoma|Oregon"
+    "|Pennsylvania|Rhode Island|South Carolina|South Dakota|Tennessee|Texas|Utah|Vermont|Virginia|Washington|West Virginia"
+    "|Wisconsin|Wyoming|Puerto Rico|District of Columbia"
+)
+_SUFFIX = (
+    "Street|St|Avenue|Ave|Av|Road|Rd|Boulevard|Blvd|Drive|Dr|Lane|Ln|Court|Ct|Circle|Cir|Way|Place|Pl|Terrace|Ter|Parkway"
+    "|Pkwy|Highway|Hwy|Trail|Trl|Loop|Square|Sq|Alley|Plaza|Plz|Pike|Turnpike|Tpke|Row|Crossing|Xing|Run|Bend|Ridge|Hollow"
+    "|Heights|Hts|Landing|Branch|Station|Track|Gate|Grove|Glen|Manor|Park|View|Vista|Village|Walk|Route|Rte|Expressway|Esplanade"
+    "|Corner|Cove|Estate|Extension|Gardens|Green|Fork|Forge|Harbor|Hills?|Isle|Junction|Key|Knoll|Lake|Meadows?|Mews|Mill"
+    "|Mission|Neck|Orchard|Overpass|Parade|Passage|Path|Pines?|Points?|Port|Ramp|Ranch|Rest|River|Shore|Skyway|Spring|Spur"
+    "|Stravenue|Stream|Summit|Trace|Tunnel|Underpass|Union|Valley|Viaduct|Well|Wells"
+)
+_SURE_SUFFIX = "street|avenue|ave|road|rd|boulevard|blvd|drive|lane|ln|court|circle|place|terrace|parkway|pkwy|highway|hwy|trail"
+_UNIT = r"(?:,?\s*(?:Apt|Apartment|Unit|Suite|Ste|Room|Rm|Floor|Fl|Bldg|Building|Lot|Trlr|No)\.?\s*#?\s*[A-Za-z0-9-]+|,?\s*#\s*[A-Za-z0-9-]+)?"
+_WORD = r"[A-Z][A-Za-z'.-]*"
+_CITY = rf"{_WORD}(?:[ ](?:{_WORD}|of|de|del|la|las|los|on|the)){{0,3}}"
+_TAIL = rf"(?:,?\s+{_CITY})?(?:,\s*(?:{_STATE_CODES}|{_STATES})\b\.?(?:\s+\d{{5}}(?:-\d{{4}})?)?)"
+_FACILITY = (
+    r"Hospitals?|Medical\s+Cent(?:er|re)|Clinics?|Health\s+(?:System|Center|Partners|Services|Department)|Healthcare|Nursing\s+(?:Home|Center|Facility)"
+    r"|Rehab(?:ilitation)?(?:\s+(?:Center|Hospital|Institute))?|Hospice|Pharmacy|Urgent\s+Care|Surgery\s+Center|Cancer\s+Cent(?:er|re)|Care\s+Cent(?:er|re)"
+    r"|Infirmary|School|University|College|Church|Synagogue|Mosque|Academy|Elementary|Shelter|Assisted\s+Living|Retirement\s+(?:Home|Community)|Medical\s+Group"
+    r"|Associates|Institute|Laborator(?:y|ies)|Imaging|Memorial|Prison|Jail|Correctional\s+(?:Facility|Center)|Senior\s+(?:Center|Living)|Apartments|Manor"
+)
+_LIVES = (
+    r"(?:liv(?:es|ed|ing)\s+(?:\w+\s+){0,2}?(?:in|near|at|outside)|resid(?:es|ing|ent|ed)\s+(?:in|of|at|near)|moved\s+(?:here\s+)?(?:to|from)|native\s+of|born\s+(?:and\s+raised\s+)?in"
+    r"|raised\s+in|grew\s+up\s+in|travel(?:s|ed|ing|led)?\s+(?:to|from)|relocat(?:ed|ing)\s+(?:to|from)|hometown(?:\s+(?:of|is))?|transferred\s+(?:here\s+)?(?:from|to)|transported\s+(?:from|to)"
+    r"|home\s+in|house\s+in|farm\s+in|apartment\s+in|flew\s+(?:in\s+)?from|visiting\s+from|drove\s+(?:in\s+)?from|city\s+of|town\s+of|village\s+of|city\s*:|town\s*:|birthplace\s*:|county\s*:)"
+)
+_EMPLOYED = r"(?:employed\s+(?:by|at|with)|works\s+(?:at|for)|worked\s+(?:at|for)|working\s+(?:at|for)|job\s+at|employer\s*:|retired\s+from)"
+_LARGE = frozenset(
+    folded(name)
+    for name in (_STATES + "|" + _STATE_CODES).split("|")
+) | frozenset(
+    "usa us america canada mexico england france germany italy spain china japan india korea vietnam philippines cuba haiti"
+    " jamaica guatemala honduras salvador colombia peru brazil argentina russia ukraine poland ireland scotland greece iran"
+    " iraq syria israel egypt nigeria ghana ethiopia somalia kenya africa europe asia pakistan bangladesh nepal thailand"
+    " laos cambodia taiwan australia ecuador bolivia chile venezuela panama nicaragua north south east west new united states"
+    " kingdom puerto rico dominican republic costa rica el".split()
+)
+_FUNCTION_WORDS = frozenset(
+    "the a an of in on at to from by for and or his her their its this that down up across per times every each more less about"
+    " over under blocks block miles mile steps days day weeks week months month years year hours hour minutes minute feet foot"
+    " times mg ml units in with without who was is are were has had min sec degrees"
+    .split()
+)
+
+_CITIES = tuple(city for city in word_list("cities.txt") if not city.startswith("~"))
+_CITY_PATTERN = "|".join(re.escape(city) for city in sorted(_CITIES, key=len, reverse=True))
+_CITY_WORDS = frozenset(word for city in word_list("cities.txt") for word in folded(city.removeprefix("~")).split())
+
+
+def _is_plain_street(match: re.Match[str]) -> bool:
+    return not _FUNCTION_WORDS.intersection(match["words"].lower().split())
+
+
+def _is_named_street(match: re.Match[str]) -> bool:
+    """`5 Days Rest` and `2 Units Spring` are no streets: the first word must not be a word of quantity."""
+    words = match["words"].lower().split()
+    return not _FUNCTION_WORDS.intersection(words[:1])
+
+
+def _named_runs(text: str, start: int) -> tuple[int, int] | None:
+    """The run of capitalised words at `start` that names a place, cut before the first ordinary word."""
+    match = re.compile(_CITY).match(text, start)
+    if match is None:
+        return None
+    words = list(re.finditer(r"\S+", match[0]))
+    kept = []
+    for word in words:
+        plain = word[0].strip(".,").lower()
+        if plain in ordinary_words() and plain not in _CITY_WORDS and not kept:
+            return None
+        if plain in ordinary_words() and plain not in _CITY_WORDS:
+            break
+        kept.append(word)
+    if not kept or all(w[0].strip(".,").lower() in _LARGE for w in kept):
+        return None
+    end = start + kept[-1].end()
+    return start, end - (text[end - 1] in ".,")
+
+
+
+
+def _after(pattern: str, flags: int = _I) -> object:
+    compiled = re.compile(pattern + r"\s+(?:the\s+)?", flags)
+
+    def find(text: str) -> Iterator[tuple[int, int]]:
+        for match in compiled.finditer(text):
+            run = _named_runs(text, match.end())
+            if run is not None:
+                yield run
+
+    return find
+
+
+def _facility(text: str) -> Iterator[tuple[int, int]]:
+    for match in _FACILITY_PATTERN.finditer(text):
+        words = list(re.finditer(r"[^\s,]+", match["lead"]))
+        sure = match["kind"].split()[0] in _SURE_FACILITIES
+        named = [w for w in words if _names_something(w[0]) or (sure and _is_also_a_name(w[0]))]
+        if named:
+            yield match.start("lead") + named[0].start(), match.end()
+
+
+def _is_also_a_name(word: str) -> bool:
+    plain = folded(word).strip(".,'").removesuffix("'s")
+    return word[0].isupper() and plain in surnames() and plain not in _GENERIC
+
+
+_SURE_FACILITIES = frozenset({"Hospital", "Hospitals", "Medical", "School", "University", "College", "Church", "Nursing", "Memorial"})
+_GENERIC = frozenset(
+    "general day state city county new old main central local north south east west children pain care acute long short home"
+    " family senior women men emergency high public rehab primary elementary middle hand foot heart bone church school mental"
+    .split()
+)
+
+
+def _names_something(word: str) -> bool:
+    plain = folded(word).strip(".,'").removesuffix("'s")
+    return word[0].isupper() and (plain in _CITY_WORDS or plain not in ordinary_words()) and plain not in _SPECIALTIES and plain != "st"
+
+
+_SPECIALTIES = frozenset(
+    "cardiology oncology neurology urology dermatology nephrology rheumatology gastroenterology endocrinology hematology"
+    " pulmonology anticoagulation infusion orthopaedic orthopedic ophthalmology otolaryngology podiatry allergy hepatology"
+    " children women veterans community memorial regional va us preop postop ent ob gyn obgyn prenatal antenatal geriatric"
+    " wellness covid influenza vaccination".split()
+)
+_FACILITY_PATTERN = re.compile(
+    rf"(?P<lead>\b[A-Z][\w'.&-]*(?:\s+(?:of|the|and|at|&|for|in)(?=\s+[A-Z]))?(?:\s+[A-Z][\w'.&-]*(?:\s+(?:of|the|and|&|for)(?=\s+[A-Z]))?){{0,5}}\s+)(?P<kind>{_FACILITY})\b(?:\s+of\s+{_CITY})?"
+)
+
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        "geo.street",
+        "GEO",
+        r"\d+[A-Z]?(-\d+)?\s+[A-Z0-9]",
+        matches(
+            rf"(?<![\w./-])\d{{1,6}}[A-Z]?(?:-\d+)?\s+(?:[NSEW]{{1,2}}\.?\s+)?(?P<words>(?:(?:{_WORD}|\d{{1,3}}(?:st|nd|rd|th))\s+){{1,4}}?)(?:{_SUFFIX})\b\.?(?:\s+[NSEW]{{1,2}}\b)?{_UNIT}(?:{_TAIL})?",
+            _is_named_street,
+        ),
+    ),
+    Rule(
+        "geo.street_lower",
+        "GEO",
+        rf"(?i)\d+\s+.*\b({_SURE_SUFFIX})\b",
+        matches(
+            rf"(?<![\w./-])\d{{1,6}}\s+(?P<words>(?:[a-z'.-]+\s+|\d{{1,3}}(?:st|nd|rd|th)\s+){{1,3}}?)(?:{_SURE_SUFFIX})\b\.?(?:,?\s*(?:apt|apartment|unit|suite|ste|#)\.?\s*#?\s*\w+)?",
+            _is_plain_street,
+            _I,
+        ),
+    ),
+    Rule("geo.po_box", "GEO", r"(?i)box\s*\d", matches(r"\b(?:P\.?\s?O\.?\s*|post\s+office\s+)Box\s*#?\s*\d+", flags=_I)),
+    Rule("geo.unit", "GEO", r"(?i)\b(apt|apartment)\b", matches(r"\b(?:apt|apartment)\.?\s*#?\s*(?=[A-Za-z]?\d|[A-Z]\b)[A-Za-z0-9-]+", flags=0)),
+    Rule(
+        "geo.city_state_zip",
+        "GEO",
+        r"[A-Z].*\d{5}",
+        matches(rf"\b(?P<phi>{_CITY},?\s+(?:{_STATE_CODES}|{_STATES})\.?,?\s+\d{{5}}(?:-\d{{4}})?)(?!\d)"),
+    ),
+    Rule(
+        "geo.city_state",
+        "GEO",
+        rf",\s*({_STATE_CODES}|{_STATES})\b",
+        _after(rf"\b(?:in|from|of|near|to|at|outside|:|moved|visiting)(?=\s+{_CITY},\s*(?:{_STATE_CODES}|{_STATES})\b)", 0),  # type: ignore[arg-type]
+    ),
+    Rule("geo.city_before_state", "GEO", rf",\s*({_STATES})\b", matches(rf"\b(?P<phi>{_WORD}(?:[ ]{_WORD})?),\s*(?:{_STATES})\b", lambda m: m["phi"].split()[0].lower() not in _LARGE and m["phi"].split()[0].lower() not in ordinary_words() | {"in"})),
+    Rule("geo.zip_after_state", "GEO", r"\d{5}", matches(rf"\b(?:{_STATE_CODES}|{_STATES})\.?,?\s+(?P<phi>\d{{5}}(?:-\d{{4}})?)(?![\d-])")),
+    Rule("geo.zip_labelled", "GEO", r"(?i)(zip|postal)", matches(r"\b(?:zip|postal)(?:\s*code)?\W{0,4}(?:is|of|was)?\W{0,3}(?P<phi>\d{5}(?:-?\d{4})?)(?!\d)", flags=_I)),
+    Rule("geo.zip_plus_four", "GEO", r"\d{5}-\d{4}", matches(r"(?<![\w.-])\d{5}-\d{4}(?![\w-]|\.\d)")),
+    Rule(
+        "geo.county",
+        "GEO",
+        r"[A-Z].*\s(County|Parish|Borough|Township)",
+        matches(rf"\b(?P<phi>{_WORD}(?:[ ]{_WORD})?\s+(?:County|Parish|Borough|Township))\b", lambda m: _names_something(m["phi"].split()[0]) or _names_something(m["phi"].split()[-2])),
+    ),
+    Rule("geo.facility", "GEO", rf"[A-Z].*({_FACILITY})", _facility),
+    Rule("geo.lives_in", "GEO", r"(?i)\b(liv|resid|moved|native|born|raised|grew|travel|relocat|hometown|trans|home|house|farm|apart|flew|visit|drove|city|town|village|birthplace|county)", _after(r"\b" + _LIVES)),  # type: ignore[arg-type]
+    Rule("name.employer", "NAME", r"(?i)\b(employe|work|job|retired)", _after(r"\b" + _EMPLOYED)),  # type: ignore[arg-type]
+    Rule("geo.coordinates", "GEO", r"\d\.\d{4}", matches(r"(?<![\d.])-?\d{1,3}\.\d{4,}\s*[NS]?\s*,\s*-?\d{1,3}\.\d{4,}\s*[EW]?\b")),
+    Rule("geo.city", "GEO", _CITY_PATTERN, matches(rf"(?<![\w'-])(?:{_CITY_PATTERN})(?![\w-])"), tier="list"),
+)
