@@ -142,7 +142,10 @@ def _spans(rng: np.random.Generator, people: pl.DataFrame, year: int) -> pl.Data
     )
     new_metal = _allowed_metal((people["metal"].to_numpy() + rng.integers(1, 4, size)) % 4, age)
     moved = base.with_columns(
-        pl.Series("metal", new_metal), pl.Series("begin", change), pl.Series("close", close), pl.lit(2).alias("number")
+        pl.Series("metal", new_metal),
+        pl.Series("begin", change),
+        pl.Series("close", close),
+        pl.lit(2).alias("number"),
     ).filter(pl.Series(moves))
     return _with_csr(pl.concat([base, moved]).sort("member", "number"), year)
 
@@ -155,33 +158,44 @@ def _allowed_metal(metal: IntArray, age: IntArray) -> IntArray:
 def _with_csr(spans: pl.DataFrame, year: int) -> pl.DataFrame:
     """Add the EDGE cost-sharing indicator: silver 94/87 % variants by income, else none; codes differ by year."""
     none, silver = (0, 1) if year <= 2022 else (1, 3)
-    subsidised = (pl.col("metal") == _METALS.index("silver")) & (pl.col("income") < 0.55) & ~pl.col("small_group")
-    return spans.with_columns(pl.when(subsidised).then(silver).otherwise(none).cast(pl.Int64).alias("csr_indicator"))
+    subsidised = (
+        (pl.col("metal") == _METALS.index("silver")) & (pl.col("income") < 0.55) & ~pl.col("small_group")
+    )
+    return spans.with_columns(
+        pl.when(subsidised).then(silver).otherwise(none).cast(pl.Int64).alias("csr_indicator")
+    )
 
 
 def _raw_spans(spans: pl.DataFrame) -> pl.DataFrame:
     """Return the spans in the columns of a raw enrolment file."""
     issuer = (pl.col("state") * _ISSUERS_PER_STATE + pl.col("issuer") + 10_000).cast(pl.String)
     state = labelled(pl.col("state"), _STATES)
-    plan = pl.concat_str(issuer, state, (1000 + pl.col("metal") * 10 + pl.col("small_group")).cast(pl.String), pl.lit("001"))
+    plan = pl.concat_str(
+        issuer, state, (1000 + pl.col("metal") * 10 + pl.col("small_group")).cast(pl.String), pl.lit("001")
+    )
     price = pl.col("metal").replace_strict(dict(enumerate(_BASE_PREMIUM)), return_dtype=pl.Float64)
     area_factor = 0.92 + 0.04 * pl.col("area")
     return spans.select(
-        pl.concat_str(member_ids(pl.col("member")), pl.lit("-"), pl.col("number").cast(pl.String)).alias("span_id"),
+        pl.concat_str(member_ids(pl.col("member")), pl.lit("-"), pl.col("number").cast(pl.String)).alias(
+            "span_id"
+        ),
         member_ids(pl.col("member")).alias("member_id"),
         pl.concat_str(pl.lit("F"), pl.col("family").cast(pl.String).str.zfill(9)).alias("family_id"),
         pl.when(pl.col("male")).then(pl.lit("M")).otherwise(pl.lit("F")).alias("sex"),
         pl.col("birth").cast(pl.Int32).cast(pl.Date).alias("date_of_birth"),
         plan.alias("plan_id"),
         issuer.alias("issuer"),
-        pl.when(pl.col("small_group")).then(pl.lit("small_group")).otherwise(pl.lit("individual")).alias("market"),
+        pl.when(pl.col("small_group"))
+        .then(pl.lit("small_group"))
+        .otherwise(pl.lit("individual"))
+        .alias("market"),
         state.alias("state"),
         pl.col("area").cast(pl.Int64).alias("rating_area"),
         labelled(pl.col("metal"), _METALS).alias("metal"),
         pl.col("csr_indicator"),
         pl.col("begin").cast(pl.Int32).cast(pl.Date).alias("enrolment_start"),
         pl.col("close").cast(pl.Int32).cast(pl.Date).alias("enrolment_end"),
-        (price * (0.95 + 0.05 * pl.col("issuer")) * area_factor * age_factor(pl.col("age"))).round(2).alias("premium"),
+        (price * (0.95 + 0.05 * pl.col("issuer")) * area_factor * age_factor(pl.col("age")))
+        .round(2)
+        .alias("premium"),
     )
-
-

@@ -46,7 +46,9 @@ def conditions(rng: np.random.Generator, people: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def diagnoses(rng: np.random.Generator, enrolled: pl.DataFrame, ailments: pl.DataFrame, year: int) -> pl.DataFrame:
+def diagnoses(
+    rng: np.random.Generator, enrolled: pl.DataFrame, ailments: pl.DataFrame, year: int
+) -> pl.DataFrame:
     """Return member_id, code and service_date of the year's claims."""
     counts = rng.negative_binomial(1.5, 1.5 / (1.5 + _DIAGNOSES_PER_MEMBER), enrolled.height)
     row = np.repeat(np.arange(enrolled.height), counts)
@@ -75,7 +77,9 @@ def _day_within(rng: np.random.Generator, enrolled: pl.DataFrame, row: IntArray)
     return day
 
 
-def _condition_claims(rng: np.random.Generator, enrolled: pl.DataFrame, ailments: pl.DataFrame) -> pl.DataFrame:
+def _condition_claims(
+    rng: np.random.Generator, enrolled: pl.DataFrame, ailments: pl.DataFrame
+) -> pl.DataFrame:
     """Return claims for lasting conditions; some years a condition is not coded at all."""
     place = enrolled.select("member").with_row_index("row")
     present = ailments.join(place, on="member", how="inner", maintain_order="left")
@@ -92,17 +96,21 @@ def _condition_claims(rng: np.random.Generator, enrolled: pl.DataFrame, ailments
 
 
 def _newborn_claims(rng: np.random.Generator, enrolled: pl.DataFrame, year: int) -> pl.DataFrame:
-    born = enrolled.filter(pl.col("birth") >= days(year, 1))
+    born = enrolled.filter((pl.col("birth") >= days(year, 1)) & (pl.col("begin") == pl.col("birth")))
     return _event(rng, born, _pool("icd10", "newborn"), born["birth"].to_numpy())
 
 
 def _pregnancy_claims(rng: np.random.Generator, enrolled: pl.DataFrame, year: int) -> pl.DataFrame:
     age = (days(year, 1) - pl.col("birth")) // 365
-    women = enrolled.filter(~pl.col("male") & age.is_between(16, 45) & pl.Series(rng.random(enrolled.height) < 0.04))
+    women = enrolled.filter(
+        ~pl.col("male") & age.is_between(16, 45) & pl.Series(rng.random(enrolled.height) < 0.04)
+    )
     return _event(rng, women, _pool("icd10", "pregnancy"), _day_within(rng, women, np.arange(women.height)))
 
 
-def _event(rng: np.random.Generator, members: pl.DataFrame, pool: pl.DataFrame, day: IntArray) -> pl.DataFrame:
+def _event(
+    rng: np.random.Generator, members: pl.DataFrame, pool: pl.DataFrame, day: IntArray
+) -> pl.DataFrame:
     index = picked(rng, members.height, pool["weight"])
     return pl.DataFrame(
         {"member": members["member"].cast(pl.Int64), "code": gathered(pool["code"], index), "day": day},
@@ -110,7 +118,9 @@ def _event(rng: np.random.Generator, members: pl.DataFrame, pool: pl.DataFrame, 
     )
 
 
-def drugs(rng: np.random.Generator, enrolled: pl.DataFrame, ailments: pl.DataFrame, year: int) -> pl.DataFrame:
+def drugs(
+    rng: np.random.Generator, enrolled: pl.DataFrame, ailments: pl.DataFrame, year: int
+) -> pl.DataFrame:
     """Return member_id, ndc, hcpcs (one of the two) and service_date of fills and administered drugs."""
     place = enrolled.select("member").with_row_index("row")
     counts = rng.poisson(_FILLS_PER_MEMBER * 0.75, enrolled.height)

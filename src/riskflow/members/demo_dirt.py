@@ -13,7 +13,8 @@ _FORMAT_NOISE = 0.15
 def _kinds(rng: np.random.Generator, size: int, share: float, kinds: int) -> IntArray:
     """Return for each row the number of the fault it gets, or -1; every fault has the same share of rows."""
     draw = rng.random(size)
-    return np.where(draw < share * kinds, np.floor(draw / share if share else draw).astype(np.int64), -1)
+    number = np.minimum(draw / max(share, 1e-9), kinds).astype(np.int64)
+    return np.where(number < kinds, number, -1)
 
 
 def spans(rng: np.random.Generator, frame: pl.DataFrame, year: int, share: float) -> pl.DataFrame:
@@ -23,7 +24,10 @@ def spans(rng: np.random.Generator, frame: pl.DataFrame, year: int, share: float
     fault = pl.lit(pl.Series(_kinds(rng, frame.height, share / 4, 9)))
     dirty = frame.with_columns(
         pl.when(fault == 0).then(None).otherwise(pl.col("sex")).alias("sex"),
-        pl.when(fault == 1).then(pl.date(year + 1, 3, 1)).otherwise(pl.col("date_of_birth")).alias("date_of_birth"),
+        pl.when(fault == 1)
+        .then(pl.date(year + 1, 3, 1))
+        .otherwise(pl.col("date_of_birth"))
+        .alias("date_of_birth"),
         pl.when(fault == 2).then(pl.lit("copper")).otherwise(pl.col("metal")).alias("metal"),
         pl.when(fault == 3).then(99).otherwise(pl.col("csr_indicator")).alias("csr_indicator"),
         pl.when(fault == 4)
@@ -37,7 +41,9 @@ def spans(rng: np.random.Generator, frame: pl.DataFrame, year: int, share: float
     overlapping = frame.filter(fault == 8).with_columns(
         pl.concat_str("span_id", pl.lit("x")).alias("span_id"),
         pl.col("enrolment_start").dt.offset_by("10d"),
-        pl.max_horizontal(pl.col("enrolment_end"), pl.col("enrolment_start").dt.offset_by("20d")).alias("enrolment_end"),
+        pl.max_horizontal(pl.col("enrolment_end"), pl.col("enrolment_start").dt.offset_by("20d")).alias(
+            "enrolment_end"
+        ),
     )
     return pl.concat([dirty, repeated, overlapping])
 
@@ -50,7 +56,12 @@ def diagnoses(rng: np.random.Generator, frame: pl.DataFrame, year: int, share: f
     fault = pl.lit(pl.Series(_kinds(rng, frame.height, share / 2, 5)))
     dirty = noisy.with_columns(
         pl.when(fault == 0).then(pl.lit("U000000000")).otherwise(pl.col("member_id")).alias("member_id"),
-        pl.when(fault == 1).then(pl.lit("12-?")).when(fault == 2).then(None).otherwise(pl.col("code")).alias("code"),
+        pl.when(fault == 1)
+        .then(pl.lit("12-?"))
+        .when(fault == 2)
+        .then(None)
+        .otherwise(pl.col("code"))
+        .alias("code"),
         pl.when(fault == 3)
         .then(pl.lit(days(year - 1, 6), pl.Int32).cast(pl.Date))
         .otherwise(pl.col("service_date"))

@@ -18,9 +18,7 @@ def ndc_11(raw: pl.Expr) -> pl.Expr:
     padded = pl.concat_str(
         [segments.get(i, null_on_oob=True).str.zfill(width) for i, width in enumerate(_WIDTHS)]
     )
-    return (
-        pl.when(text.str.contains(r"^\d{11}$")).then(text).when(text.str.contains(_SEGMENTS)).then(padded)
-    )
+    return pl.when(text.str.contains(r"^\d{11}$")).then(text).when(text.str.contains(_SEGMENTS)).then(padded)
 
 
 def ndc_is_ambiguous(raw: pl.Expr) -> pl.Expr:

@@ -70,5 +70,6 @@ def attributed(weights: FloatArray, values: FloatArray) -> FloatArray:
 def _check(factors: int) -> None:
     if not 1 <= factors <= MAX_FACTORS:
         raise RiskflowError(
-            f"an attribution needs 1 to {MAX_FACTORS} factors, not {factors}", "merge factors that belong together"
+            f"an attribution needs 1 to {MAX_FACTORS} factors, not {factors}",
+            "merge factors that belong together",
         )

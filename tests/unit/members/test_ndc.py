@@ -39,7 +39,13 @@ def test_ndc_is_normalised_to_5_4_2(raw, expected):
 
 @pytest.mark.parametrize(
     ("raw", "expected"),
-    [("0002021301", True), ("002021301", True), ("00002-0213", True), ("00002021301", False), ("12-34", False)],
+    [
+        ("0002021301", True),
+        ("002021301", True),
+        ("00002-0213", True),
+        ("00002021301", False),
+        ("12-34", False),
+    ],
 )
 def test_undashed_short_codes_are_ambiguous(raw, expected):
     assert ambiguous(raw) is expected

@@ -32,7 +32,9 @@ def test_shapley_is_the_mean_over_all_orders(game):
 
 @given(st.permutations(range(4)), games(4))
 def test_waterfall_telescopes_in_any_order(order, values):
-    assert attributed(waterfall_matrix(order), values).sum() == pytest.approx(values[-1] - values[0], abs=1e-8)
+    assert attributed(waterfall_matrix(order), values).sum() == pytest.approx(
+        values[-1] - values[0], abs=1e-8
+    )
 
 
 @given(games(3))

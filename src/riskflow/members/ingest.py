@@ -1,0 +1,286 @@
+"""Validate raw member tables: normalise codes, quarantine what breaks a rule, lose nothing.
+
+The rules are listed in SPAN_RULES, DIAGNOSIS_RULES and DRUG_RULES. What CMS's own edits reject (code not
+valid on the date, age, sex, service date outside the year) is no fault of the row: the engine reports it in
+the table of rejected diagnoses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from riskflow.contracts.members_sources import DIAGNOSES, DRUGS, METALS, SPANS
+from riskflow.errors import RiskflowError
+from riskflow.members import csr
+from riskflow.members.ndc import ndc_11, ndc_is_ambiguous
+from riskflow.quarantine import QUARANTINE, Rule, Split, assert_conserved, split
+
+_MARKETS = ("individual", "small_group", "merged")
+_ICD_10 = r"^[A-Z][0-9][0-9A-Z][0-9A-Z]{0,4}$"
+_UNREADABLE = "a cell is not the date (YYYY-MM-DD) or number it should be"
+_NO_MEMBER = "member_id is missing"
+_UNKNOWN_MEMBER = "the member has no enrolment span that was kept"
+_REPEATED = "the row repeats another row"
+
+
+def validated_spans(raw: pl.DataFrame, year: int, *, keep_row: bool = False) -> Split:
+    """Return the spans within the benefit year in the SPANS contract, and the quarantine.
+
+    `raw` has the columns of SPAN_COLUMNS with `unreadable`, `source` and `line`. Spans are cut to the year.
+    """
+    rows = _split(_normalised_spans(raw, year), _span_rules(year), keep_row)
+    alone = rows.kept.filter(pl.col("member_id").is_unique()).with_columns(pl.col("span_id").fill_null("1"))
+    shared = rows.kept.filter(~pl.col("member_id").is_unique())
+    whole = _split(_ranked_spans(shared), _WHOLE_SPAN_RULES, keep_row)
+    single = _split(_with_conflicts(whole.kept), _MEMBER_RULES, keep_row)
+    apart = _split(_with_overlaps(single.kept), _OVERLAP_RULES, keep_row)
+    kept = _cut_to_year(pl.concat([alone, apart.kept.select(alone.columns)]), year)
+    return _joined(raw, kept, [rows, whole, single, apart], list(SPANS.schema))
+
+
+def validated_diagnoses(raw: pl.DataFrame, spans: pl.DataFrame, *, keep_row: bool = False) -> Split:
+    """Return the diagnoses of members with a span in the DIAGNOSES contract, and the quarantine."""
+    code = pl.col("code").str.strip_chars().str.to_uppercase().str.replace_all(".", "", literal=True)
+    frame = _with_known_member(raw.with_columns(code), spans)
+    rows = _split(frame, DIAGNOSIS_RULES, keep_row)
+    content = ["service_date", "code", "bill_type", "procedure", "claim_kind"]
+    once = _split(
+        _ordered(rows.kept, content), [Rule("diagnosis-repeated", _REPEATED, ~pl.col("repeats"))], keep_row
+    )
+    return _joined(raw, _numbered(once.kept, "diagnosis_id"), [rows, once], list(DIAGNOSES.schema))
+
+
+def validated_drugs(raw: pl.DataFrame, spans: pl.DataFrame, *, keep_row: bool = False) -> Split:
+    """Return the drugs of members with a span in the DRUGS contract, NDCs as 11 digits, and the quarantine."""
+    frame = _with_known_member(
+        raw.with_columns(
+            ndc_11(pl.col("ndc")).alias("ndc_11"),
+            pl.col("hcpcs").str.strip_chars().str.to_uppercase(),
+        ),
+        spans,
+    )
+    rows = _split(frame, DRUG_RULES, keep_row)
+    digits = rows.kept.drop("ndc").rename({"ndc_11": "ndc"})
+    ordered = _ordered(digits, ["service_date", "ndc", "hcpcs"])
+    once = _split(ordered, [Rule("drug-repeated", _REPEATED, ~pl.col("repeats"))], keep_row)
+    return _joined(raw, _numbered(once.kept, "drug_id"), [rows, once], list(DRUGS.schema))
+
+
+def assert_population(spans: pl.DataFrame, read: int, year: int) -> None:
+    """Raise when no member is left to score."""
+    if not spans.height:
+        raise RiskflowError(
+            f"no enrolment span of {read} rows is usable in benefit year {year}",
+            "check members.model.benefit_year, the column mapping, and the quarantine file for the rules broken",
+        )
+
+
+def _normalised_spans(raw: pl.DataFrame, year: int) -> pl.DataFrame:
+    if year < csr.HIOS_VARIANTS_FROM and raw.height and raw["csr_indicator"].null_count() == raw.height:
+        raise RiskflowError(
+            f"spans: benefit year {year} needs csr_indicator; HIOS variants have a CMS table from 2025 on",
+            "map the EDGE cost-sharing indicator under members.source.spans.columns.csr_indicator",
+        )
+    metal = pl.col("metal").str.strip_chars().str.to_lowercase()
+    sex = pl.col("sex").str.strip_chars().str.to_uppercase().replace({"MALE": "M", "FEMALE": "F"})
+    market = pl.col("market").str.strip_chars().str.to_lowercase().str.replace_all(r"[\s-]+", "_")
+    return raw.with_columns(
+        metal,
+        sex,
+        market.fill_null("individual"),
+        pl.col("issuer").fill_null(pl.col("plan_id").str.slice(0, 5)),
+        pl.col("state").str.to_uppercase().fill_null(""),
+        pl.col("family_id").fill_null(pl.col("member_id")),
+    ).with_columns(
+        pl.col("csr_indicator").fill_null(csr.indicator_of_variant(pl.col("hios_variant"), pl.col("metal")))
+    )
+
+
+def _span_rules(year: int) -> list[Rule]:
+    start, end, birth = pl.col("enrolment_start"), pl.col("enrolment_end"), pl.col("date_of_birth")
+    return [
+        Rule("span-unreadable", _UNREADABLE, ~pl.col("unreadable")),
+        Rule("span-member-missing", _NO_MEMBER, pl.col("member_id").is_not_null()),
+        Rule(
+            "span-dates-missing",
+            "enrolment_start or enrolment_end is missing",
+            start.is_not_null() & end.is_not_null(),
+        ),
+        Rule("span-reversed", "enrolment_start is after enrolment_end", start <= end),
+        Rule(
+            "span-outside-year",
+            "no day of the span lies in the benefit year",
+            (start.dt.year() <= year) & (end.dt.year() >= year),
+        ),
+        Rule("span-birth-missing", "date_of_birth is missing", birth.is_not_null()),
+        Rule("span-born-after-year", "date_of_birth is after the benefit year", birth.dt.year() <= year),
+        Rule("span-born-after-end", "date_of_birth is after the end of the span", birth <= end),
+        Rule("span-sex-missing", "sex is missing or neither M nor F", pl.col("sex").is_in(["M", "F"])),
+        Rule("span-plan-missing", "plan_id is missing", pl.col("plan_id").is_not_null()),
+        Rule(
+            "span-metal-unknown", f"metal is none of {', '.join(METALS)}", pl.col("metal").is_in(list(METALS))
+        ),
+        Rule(
+            "span-market-unknown",
+            f"market is none of {', '.join(_MARKETS)}",
+            pl.col("market").is_in(list(_MARKETS)),
+        ),
+        Rule(
+            "span-csr-misfit",
+            "csr_indicator is missing or does not exist for the metal in the benefit year",
+            csr.fits(year, pl.col("csr_indicator"), pl.col("metal")),
+        ),
+        Rule(
+            "span-number-negative",
+            "premium or rating_area is negative or not a number",
+            (pl.col("premium").fill_null(0).is_finite() & (pl.col("premium").fill_null(0) >= 0))
+            & (pl.col("rating_area").fill_null(0) >= 0),
+        ),
+    ]
+
+
+SPAN_RULES = (
+    *(rule.id for rule in _span_rules(2025)),
+    "span-repeated",
+    "span-id-repeated",
+    "span-member-conflict",
+    "span-overlap",
+)
+_WHOLE_SPAN_RULES = [
+    Rule("span-repeated", _REPEATED, ~pl.col("repeats")),
+    Rule("span-id-repeated", "span_id is repeated within the member", ~pl.col("repeats_id")),
+]
+_MEMBER_RULES = [
+    Rule(
+        "span-member-conflict",
+        "the member's spans differ in sex or date_of_birth",
+        ~pl.col("conflicts"),
+    )
+]
+_OVERLAP_RULES = [
+    Rule(
+        "span-overlap",
+        "the span overlaps an earlier one of the member with the same issuer and market",
+        ~pl.col("overlaps"),
+    )
+]
+DIAGNOSIS_RULES = (
+    Rule("diagnosis-unreadable", _UNREADABLE, ~pl.col("unreadable")),
+    Rule("diagnosis-member-missing", _NO_MEMBER, pl.col("member_id").is_not_null()),
+    Rule("diagnosis-date-missing", "service_date is missing", pl.col("service_date").is_not_null()),
+    Rule("diagnosis-code-missing", "code is missing", pl.col("code").is_not_null()),
+    Rule(
+        "diagnosis-code-malformed",
+        "code does not have the shape of an ICD-10-CM code",
+        pl.col("code").str.contains(_ICD_10),
+    ),
+    Rule("diagnosis-member-unknown", _UNKNOWN_MEMBER, pl.col("known")),
+)
+DRUG_RULES = (
+    Rule("drug-unreadable", _UNREADABLE, ~pl.col("unreadable")),
+    Rule("drug-member-missing", _NO_MEMBER, pl.col("member_id").is_not_null()),
+    Rule("drug-date-missing", "service_date is missing", pl.col("service_date").is_not_null()),
+    Rule(
+        "drug-code-missing",
+        "ndc and hcpcs are missing",
+        pl.col("ndc").is_not_null() | pl.col("hcpcs").is_not_null(),
+    ),
+    Rule(
+        "drug-ndc-ambiguous",
+        "ndc has nine or ten digits and no dashes that tell its segments: more than one drug fits",
+        ~ndc_is_ambiguous(pl.col("ndc")).fill_null(False),
+    ),
+    Rule(
+        "drug-ndc-malformed",
+        "ndc is not 11 digits, nor 4-4-2, 5-3-2, 5-4-1 or 5-4-2",
+        pl.col("ndc").is_null() | pl.col("ndc_11").is_not_null(),
+    ),
+    Rule(
+        "drug-hcpcs-malformed",
+        "hcpcs is not five letters or digits",
+        pl.col("hcpcs").is_null() | pl.col("hcpcs").str.contains(r"^[A-Z0-9]{5}$"),
+    ),
+    Rule("drug-member-unknown", _UNKNOWN_MEMBER, pl.col("known")),
+)
+
+
+def _split(frame: pl.DataFrame, rules: Sequence[Rule], keep_row: bool) -> Split:
+    """Split by one mask first: naming the broken rule is only worth its time on the few broken rows."""
+    good = frame.select(pl.all_horizontal([rule.passes.fill_null(False) for rule in rules])).to_series()
+    if good.all():
+        return Split(frame, QUARANTINE.empty())
+    broken = split(frame.filter(~good), rules, keep_row=keep_row)
+    kept = frame.filter(good)
+    assert_conserved(frame.height, kept.height, broken.quarantined.height)
+    return Split(kept, broken.quarantined)
+
+
+def _ranked_spans(frame: pl.DataFrame) -> pl.DataFrame:
+    """Number spans without id within the member and mark rows that repeat another row, or only its id."""
+    content = [name for name in SPANS.columns if name != "span_id"]
+    order = ["member_id", "enrolment_start", "enrolment_end", "span_id", *content, "line"]
+    ordered = frame.sort(list(dict.fromkeys(order)), nulls_last=True)
+    repeats = _same_as_before([*content, "span_id"])
+    number = pl.int_range(1, pl.len() + 1).over("member_id").cast(pl.String)
+    named = ordered.with_columns(repeats.alias("repeats"), pl.col("span_id").fill_null(number))
+    first = pl.struct("member_id", "span_id").is_first_distinct()
+    distinct = pl.when(pl.col("repeats")).then(False).otherwise(~first)
+    return named.with_columns(distinct.alias("repeats_id"))
+
+
+def _with_conflicts(frame: pl.DataFrame) -> pl.DataFrame:
+    conflicted = (
+        frame.group_by("member_id")
+        .agg((pl.col("sex").n_unique() > 1) | (pl.col("date_of_birth").n_unique() > 1))
+        .select("member_id", pl.col("sex").alias("conflicts"))
+    )
+    return frame.join(conflicted, on="member_id", how="left", maintain_order="left")
+
+
+def _with_overlaps(frame: pl.DataFrame) -> pl.DataFrame:
+    """Mark spans that begin before an earlier span of the same member, issuer and market has ended."""
+    owner = ["member_id", "issuer", "market"]
+    ordered = frame.sort([*owner, "enrolment_start", "enrolment_end", "span_id"])
+    latest_end = pl.col("enrolment_end").cum_max().shift(1).over(owner)
+    return ordered.with_columns((pl.col("enrolment_start") <= latest_end).fill_null(False).alias("overlaps"))
+
+
+def _cut_to_year(frame: pl.DataFrame, year: int) -> pl.DataFrame:
+    return frame.with_columns(
+        pl.max_horizontal("enrolment_start", pl.date(year, 1, 1)).alias("enrolment_start"),
+        pl.min_horizontal("enrolment_end", pl.date(year, 12, 31)).alias("enrolment_end"),
+    )
+
+
+def _with_known_member(frame: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
+    members = spans.select("member_id").unique().with_columns(pl.lit(True).alias("known"))
+    return frame.join(members, on="member_id", how="left", maintain_order="left").with_columns(
+        pl.col("known").fill_null(False)
+    )
+
+
+def _ordered(frame: pl.DataFrame, content: Sequence[str]) -> pl.DataFrame:
+    """Sort within members by content and mark rows that repeat the one before."""
+    ordered = frame.sort(["member_id", *content, "line"])
+    return ordered.with_columns(_same_as_before(["member_id", *content]).alias("repeats"))
+
+
+def _same_as_before(columns: Sequence[str]) -> pl.Expr:
+    same = pl.all_horizontal([pl.col(name).eq_missing(pl.col(name).shift(1)) for name in columns])
+    return same & (pl.int_range(pl.len()) > 0)
+
+
+def _numbered(ordered: pl.DataFrame, name: str) -> pl.DataFrame:
+    """Number the rows within each member; the frame is sorted by member."""
+    begins = pl.col("member_id").ne_missing(pl.col("member_id").shift(1))
+    place = pl.int_range(pl.len(), dtype=pl.Int32)
+    first = pl.when(begins).then(place).forward_fill()
+    return ordered.with_columns((place - first + 1).cast(pl.Int32).alias(name))
+
+
+def _joined(raw: pl.DataFrame, kept: pl.DataFrame, parts: Sequence[Split], columns: Sequence[str]) -> Split:
+    quarantined = pl.concat([part.quarantined for part in parts])
+    assert_conserved(raw.height, kept.height, quarantined.height)
+    return Split(kept.select(columns), quarantined)

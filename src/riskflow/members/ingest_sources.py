@@ -1,0 +1,190 @@
+"""Read raw member tables from CSV, parquet or DuckDB views, by column mapping, without losing a row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import polars as pl
+
+from riskflow.errors import RiskflowError
+
+SPAN_COLUMNS: dict[str, pl.DataType] = {
+    "member_id": pl.String(),
+    "sex": pl.String(),
+    "date_of_birth": pl.Date(),
+    "plan_id": pl.String(),
+    "metal": pl.String(),
+    "enrolment_start": pl.Date(),
+    "enrolment_end": pl.Date(),
+    "csr_indicator": pl.Int64(),
+    "hios_variant": pl.Int64(),
+    "span_id": pl.String(),
+    "family_id": pl.String(),
+    "issuer": pl.String(),
+    "market": pl.String(),
+    "state": pl.String(),
+    "rating_area": pl.Int64(),
+    "premium": pl.Float64(),
+}
+DIAGNOSIS_COLUMNS: dict[str, pl.DataType] = {
+    "member_id": pl.String(),
+    "code": pl.String(),
+    "service_date": pl.Date(),
+    "bill_type": pl.String(),
+    "procedure": pl.String(),
+    "claim_kind": pl.String(),
+}
+DRUG_COLUMNS: dict[str, pl.DataType] = {
+    "member_id": pl.String(),
+    "service_date": pl.Date(),
+    "ndc": pl.String(),
+    "hcpcs": pl.String(),
+}
+
+
+@dataclass(frozen=True)
+class TableSource:
+    """One raw table: a file, the table or view in it (DuckDB), and its names for our columns."""
+
+    path: Path
+    table: str = ""
+    columns: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class TableShape:
+    """A kind of raw table: its name, our columns with types, and the groups of which one column must be there."""
+
+    name: str
+    columns: Mapping[str, pl.DataType]
+    required: tuple[tuple[str, ...], ...]
+
+
+SPANS_SHAPE = TableShape(
+    "spans",
+    SPAN_COLUMNS,
+    (
+        ("member_id",),
+        ("sex",),
+        ("date_of_birth",),
+        ("plan_id",),
+        ("metal",),
+        ("enrolment_start",),
+        ("enrolment_end",),
+        ("csr_indicator", "hios_variant"),
+    ),
+)
+DIAGNOSES_SHAPE = TableShape("diagnoses", DIAGNOSIS_COLUMNS, (("member_id",), ("code",), ("service_date",)))
+DRUGS_SHAPE = TableShape("drugs", DRUG_COLUMNS, (("member_id",), ("service_date",), ("ndc", "hcpcs")))
+
+
+def read_table(source: TableSource, shape: TableShape) -> pl.DataFrame:
+    """Return our columns (typed; absent optional ones null), `unreadable`, `source` and `line` of every raw row.
+
+    `unreadable` marks rows with a cell that is not the date (YYYY-MM-DD) or number it should be.
+    """
+    raw = _raw(source, shape.name)
+    names = {ours: theirs for ours, theirs in (source.columns or {}).items() if theirs}
+    _check_columns(raw, names, shape, source.path)
+    return typed(raw, names, shape, str(source.path.name), first_line=2 if _is_csv(source.path) else 1)
+
+
+def typed(
+    raw: pl.DataFrame, names: Mapping[str, str], shape: TableShape, source: str, first_line: int = 1
+) -> pl.DataFrame:
+    """Return a raw frame in our columns and types, with `unreadable`, `source` and `line`."""
+    columns, unreadable = [], [pl.lit(False)]
+    for name, kind in shape.columns.items():
+        theirs = names.get(name, name)
+        if theirs not in raw.columns:
+            columns.append(pl.lit(None, kind).alias(name))
+            continue
+        cell = _blank_as_null(pl.col(theirs), raw.schema[theirs])
+        value = _cast(cell, raw.schema[theirs], kind)
+        columns.append(value.alias(name))
+        if raw.schema[theirs] != kind:
+            unreadable.append(cell.is_not_null() & value.is_null())
+    return raw.select(
+        *columns,
+        pl.any_horizontal(unreadable).alias("unreadable"),
+        pl.lit(source, pl.Enum([source])).alias("source"),
+        pl.int_range(first_line, pl.len() + first_line, dtype=pl.Int64).alias("line"),
+    )
+
+
+def _raw(source: TableSource, name: str) -> pl.DataFrame:
+    path = source.path
+    if not path.is_file():
+        raise RiskflowError(
+            f"members.source.{name}.path: no such file: {path}", "give a .csv, .parquet or .duckdb file"
+        )
+    if _is_csv(path):
+        return pl.read_csv(path, infer_schema=False)
+    if path.suffix == ".parquet":
+        return pl.read_parquet(path, glob=False)
+    if path.suffix in (".duckdb", ".db"):
+        return _from_duckdb(source, name)
+    raise RiskflowError(
+        f"members.source.{name}.path: cannot read {path.suffix or 'a file without suffix'}",
+        "give a .csv, .csv.gz, .parquet or .duckdb file",
+    )
+
+
+def _is_csv(path: Path) -> bool:
+    return path.name.endswith((".csv", ".csv.gz"))
+
+
+def _from_duckdb(source: TableSource, name: str) -> pl.DataFrame:
+    if not source.table:
+        raise RiskflowError(
+            f"members.source.{name}.table is empty", f"name the table or view inside {source.path.name}"
+        )
+    with duckdb.connect(str(source.path), read_only=True) as connection:
+        try:
+            return connection.table(source.table).pl()
+        except duckdb.CatalogException:
+            raise RiskflowError(
+                f"members.source.{name}.table: {source.path.name} has no table or view {source.table}",
+                "write it as schema.name, as `SHOW ALL TABLES` tells it",
+            ) from None
+
+
+def _check_columns(raw: pl.DataFrame, names: Mapping[str, str], shape: TableShape, path: Path) -> None:
+    faults = [
+        f"members.source.{shape.name}.columns.{ours}: riskflow knows no such column"
+        for ours in names
+        if ours not in shape.columns
+    ]
+    faults += [
+        f"{path.name} has no column {theirs}, which members.source.{shape.name}.columns.{ours} names"
+        for ours, theirs in names.items()
+        if ours in shape.columns and theirs not in raw.columns
+    ]
+    for group in shape.required:
+        if not any(names.get(name, name) in raw.columns for name in group):
+            faults.append(f"{path.name} has no column {' or '.join(group)}")
+    if faults:
+        raise RiskflowError(
+            "; ".join(faults),
+            f"map it under members.source.{shape.name}.columns; the file has: {', '.join(raw.columns)}",
+        )
+
+
+def _blank_as_null(cell: pl.Expr, kind: pl.DataType) -> pl.Expr:
+    if kind != pl.String:
+        return cell
+    text = cell.str.strip_chars()
+    return pl.when(text.str.len_bytes() > 0).then(text)
+
+
+def _cast(cell: pl.Expr, have: pl.DataType, want: pl.DataType) -> pl.Expr:
+    if have == want:
+        return cell
+    if want == pl.Date and have == pl.String:
+        return cell.str.slice(0, 10).str.to_date("%Y-%m-%d", strict=False)
+    if want == pl.Int64 and have == pl.String:
+        return cell.cast(pl.Float64, strict=False).cast(pl.Int64, strict=False)
+    return cell.cast(want, strict=False)
