@@ -1,0 +1,1 @@
+"""Members track: HHS-HCC scores, runs compared and decomposed, transfers."""

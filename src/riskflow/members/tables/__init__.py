@@ -1,0 +1,1 @@
+"""The CMS tables of the HHS-HCC models: normalised, one folder per benefit year and vintage (`data/`)."""
