@@ -24,6 +24,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, get_type_hints
 
+from pydantic import ValidationError
+
 from riskflow import artifacts, provenance
 from riskflow.config.base import StageConfig, nested_values
 from riskflow.errors import RiskflowError
@@ -37,10 +39,11 @@ def run_program(run: Callable[..., Receipt], argv: Sequence[str] | None = None) 
     """Parse the command line, run the stage, write its receipt; exit 1 with one clear line on an error."""
     stage = run.__module__.removeprefix("riskflow.")
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format=f"%(asctime)s {stage}: %(message)s")
+    parser = _parser(run)
     try:
-        arguments = vars(_parser(run).parse_args(argv))
+        arguments = vars(parser.parse_args(argv))
         receipt_path: Path | None = arguments.pop("receipt")
-        params = dict(item.split("=", 1) for item in arguments.pop("params"))
+        params = _named_params(arguments.pop("params"))
         receipt = _timed(run, stage, arguments, params)
         if receipt_path is not None:
             receipt.write(receipt_path)
@@ -90,8 +93,39 @@ def _config(run: Callable[..., Receipt], params: dict[str, str]) -> StageConfig 
     leaves = {
         key.removeprefix("config."): value for key, value in params.items() if key.startswith("config.")
     }
-    model: StageConfig = kind.model_validate(nested_values(leaves))
+    try:
+        model: StageConfig = kind.model_validate(nested_values(leaves))
+    except ValidationError as error:
+        faults = [
+            f"config.{'.'.join(map(str, e['loc']))}: {e['type']}" for e in error.errors(include_url=False)
+        ]
+        raise _unfit("; ".join(sorted(faults))) from None
     return model
+
+
+def _named_params(items: Sequence[str]) -> dict[str, str]:
+    """Return name → value of params; config values must be JSON."""
+    params = {}
+    for item in items:
+        name, equals, value = item.partition("=")
+        if not equals or (name.startswith("config.") and not _is_json(value)):
+            raise _unfit(f"{name} is not name=value with a JSON value")
+        params[name] = value
+    return params
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _unfit(faults: str) -> RiskflowError:
+    return RiskflowError(
+        f"--params: {faults}", 'the rule passes stage_config("<stage>"); pass config.<key>=<json>'
+    )
 
 
 def _parser(run: Callable[..., Receipt]) -> argparse.ArgumentParser:
@@ -106,7 +140,9 @@ def _parser(run: Callable[..., Receipt]) -> argparse.ArgumentParser:
         if hints[name] == list[Path]:
             parser.add_argument(option, type=Path, nargs="*", required=required, default=default)
         else:
-            kind = next((k for k in (Path, int, str) if hints[name] in (k, k | None)), str)
+            kind = next((k for k in (Path, int, str) if hints[name] in (k, k | None)), None)
+            if kind is None:
+                raise TypeError(f"run() keyword {name}: options are Path, list[Path], int or str")
             parser.add_argument(option, type=kind, required=required, default=default)
     parser.add_argument("--receipt", type=Path, help="where to write the receipt (JSON)")
     parser.add_argument("--params", nargs="*", default=[], help="config.*, code.* and data.* as name=value")
