@@ -35,7 +35,7 @@ FIRST_YEAR, LAST_YEAR = 1990, 2100
 FLAG_COLUMNS = (
     "holding_company chain_home_office for_profit non_profit private_equity reit investment_firm management_services"
 ).split()
-_PLACE = [pl.col(SOURCE), pl.col(LINE)]
+_PLACE = [pl.col(SOURCE).cast(pl.Categorical), pl.col(LINE)]
 _WRITTEN = "__written_"  # whether the raw cell says anything
 
 
@@ -60,6 +60,7 @@ class TableRules:
     repeats: Rule
     same: tuple[str, ...]
     order: tuple[pl.Expr, ...] = ()
+    packed: Callable[[pl.DataFrame], pl.Series] | None = None
     finish: Callable[[pl.DataFrame], pl.DataFrame] = lambda frame: frame
 
 
@@ -84,7 +85,9 @@ def typed_table(raw: Iterable[pl.DataFrame], rules: TableRules, date_format: str
         *[pl.lit(None, kind).alias(n) for n, kind in rules.contract.schema.items()],
     ]
     typed = (
-        pl.concat(kept) if kept else pl.DataFrame(schema={SOURCE: pl.String, LINE: pl.UInt32}).select(empty)
+        pl.concat(kept)
+        if kept
+        else pl.DataFrame(schema={SOURCE: pl.Categorical, LINE: pl.UInt32}).select(empty)
     )
     del kept
     single, repeated = _deduplicated(typed, rules)
@@ -110,29 +113,27 @@ def _checked(batch: pl.DataFrame, rules: TableRules, date_format: str) -> tuple[
 
 
 def _deduplicated(typed: pl.DataFrame, rules: TableRules) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return rows with unique `same` columns (the first in `order`), sorted by key, and quarantine for the rest."""
+    """Return rows with unique `same` columns (the first in `order`), sorted by key, and quarantine for the rest.
+
+    Rows are put in order of one number first (cheap at any size); only rows that share it are compared exactly.
+    """
+    number = rules.packed(typed) if rules.packed else typed.select(pl.struct(rules.same).hash()).to_series()
+    place = number.arg_sort()
+    ordered = number.gather(place)
+    ties = ((ordered == ordered.shift(1)) | (ordered == ordered.shift(-1))).fill_null(False).arg_true()
     columns = list(rules.contract.columns)
-    marked = typed.with_columns(_repeated(typed, rules.same))
-    several = marked.filter("__several").drop("__several")
-    if several.height:
-        rest = [name for name in columns if name not in rules.same]
-        ordered = several.sort(*rules.same, *rules.order, *rest, SOURCE, LINE, nulls_last=False)
-        unequal = [pl.col(name).ne_missing(pl.col(name).shift(1)) for name in rules.same]
-        first = ordered.select(pl.any_horizontal([*unequal, pl.int_range(pl.len()) == 0])).to_series()
-        rule = Rule(rules.repeats.id, rules.repeats.sentence, pl.lit(False))
-        repeated = split(ordered.filter(~first), [rule]).quarantined
-        single = pl.concat(
-            [marked.filter(~pl.col("__several")).select(columns), ordered.filter(first).select(columns)]
-        )
-    else:
-        single, repeated = typed.select(columns), QUARANTINE.empty()
-    return single.sort(rules.contract.key, nulls_last=False), repeated
-
-
-def _repeated(typed: pl.DataFrame, same: Sequence[str]) -> pl.Series:
-    if len(same) == 1:
-        return typed[same[0]].is_duplicated().alias("__several")
-    return typed.select(pl.struct(same)).to_series().is_duplicated().alias("__several")
+    rest = [name for name in columns if name not in rules.same]
+    several = typed[place.gather(ties)].with_columns(
+        place.gather(ties).alias("__place"), ordered.gather(ties).alias("__n")
+    )
+    several = several.sort("__n", *rules.same, *rules.order, *rest, SOURCE, LINE, nulls_last=False)
+    unequal = [pl.col(name).ne_missing(pl.col(name).shift(1)) for name in rules.same]
+    first = several.select(pl.any_horizontal([*unequal, pl.int_range(pl.len()) == 0])).to_series()
+    rule = Rule(rules.repeats.id, rules.repeats.sentence, pl.lit(False))
+    repeated = split(several.filter(~first).drop("__place", "__n"), [rule]).quarantined
+    chosen = pl.repeat(True, len(place), eager=True).scatter(ties, first)
+    single = typed.select(columns)[place.scatter(ties, several["__place"]).filter(chosen)]
+    return single if rules.packed else single.sort(rules.contract.key, nulls_last=False), repeated
 
 
 def _written(column: str) -> pl.Expr:
@@ -189,6 +190,13 @@ def _payments(schema: pl.Schema, date_format: str) -> list[pl.Expr]:
         pl.col("claims").is_not_null().alias(_WRITTEN + "claims"),
         pl.col("beneficiaries").is_not_null().alias(_WRITTEN + "beneficiaries"),
     ]
+
+
+def _payment_number(payments: pl.DataFrame) -> pl.Series:
+    """Return npi, year and rank of the program in one Int64, which orders rows as these three do."""
+    programs = pl.Enum(payments["program"].unique().sort())
+    program = pl.col("program").cast(programs).to_physical().cast(pl.Int64)
+    return payments.select((pl.col("npi") * 4_096 + pl.col("year")) * 65_536 + program).to_series()
 
 
 PAYMENT_RULES = (
@@ -342,6 +350,7 @@ TABLES = {
         rules=PAYMENT_RULES,
         repeats=Rule("payments.repeated_row", "no other row is equal in every column", pl.lit(False)),
         same=PAYMENTS.key,
+        packed=_payment_number,
     ),
     "exclusions": TableRules(
         contract=EXCLUSIONS,

@@ -1,0 +1,1 @@
+"""The ownership graph: who owns whom, and who of them is excluded."""
