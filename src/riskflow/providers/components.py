@@ -9,6 +9,7 @@ from __future__ import annotations
 import polars as pl
 
 from riskflow.config.providers import ComponentsSection
+from riskflow.providers.arithmetic import quotient
 from riskflow.providers.method import Method
 from riskflow.providers.metrics import MEASURES
 from riskflow.providers.reference import robust_z
@@ -32,8 +33,13 @@ def year_excess(rows: pl.DataFrame, method: Method, z_cap: float) -> pl.DataFram
 
 
 def decayed_means(excess: pl.DataFrame, *, last_year: int, year_decay: float) -> pl.DataFrame:
-    """Return per NPI the means of billing_z and growth_z over years, a year weighing `year_decay` of the next."""
-    weight = pl.lit(year_decay).pow(last_year - pl.col("year"))
+    """Return per NPI the means of billing_z and growth_z over years, a year weighing `year_decay` of the next.
+
+    Weights are looked up, not computed per row: polars' power rounds otherwise in a frame of a single row.
+    """
+    years = excess["year"].unique().sort().to_list()
+    powers = {year: year_decay ** (last_year - year) for year in years}
+    weight = pl.col("year").replace_strict(powers, return_dtype=pl.Float64)
     return excess.lazy().group_by("npi").agg(_mean(z, weight) for z in ("billing_z", "growth_z")).collect()
 
 
@@ -51,9 +57,9 @@ def concentration(components: ComponentsSection, method: Method) -> pl.Expr:
     v1: the share is of programs with positive payments, null without any; claidex: of the net total.
     """
     total = pl.col("net_cents" if method.name == "claidex" else "positive_cents")
-    share = pl.when(total > 0).then(pl.col("top_cents") / total)
+    share = pl.when(total > 0).then(quotient(pl.col("top_cents"), total))
     floor = components.concentration_floor
-    return (100.0 * (share - floor) / (1.0 - floor)).clip(0.0, 100.0)
+    return quotient(100.0 * (share - floor), pl.lit(1.0 - floor)).clip(0.0, 100.0)
 
 
 def ownership(method: Method) -> pl.Expr:
@@ -64,7 +70,7 @@ def ownership(method: Method) -> pl.Expr:
     if method.name == "v1":
         return pl.col("ownership_risk").clip(0.0, 100.0)
     excluded, members = pl.col("chain_excluded_providers"), pl.col("chain_providers")
-    return (100.0 * excluded / members.clip(lower_bound=1)).clip(0.0, 100.0)
+    return quotient(100.0 * excluded, members.clip(lower_bound=1)).clip(0.0, 100.0)
 
 
 def exclusion() -> pl.Expr:
@@ -82,7 +88,9 @@ def exclusion() -> pl.Expr:
 
 def _mean(z: str, weight: pl.Expr) -> pl.Expr:
     present = pl.when(pl.col(z).is_not_null()).then(weight)
-    return ((present * pl.col(z)).pipe(_units).sum() / present.pipe(_units).sum()).fill_nan(None).alias(z)
+    total = present.pipe(_units).sum()
+    mean = quotient((present * pl.col(z)).pipe(_units).sum(), total)
+    return pl.when(total > 0).then(mean).alias(z)
 
 
 def _units(expression: pl.Expr) -> pl.Expr:
@@ -90,8 +98,8 @@ def _units(expression: pl.Expr) -> pl.Expr:
 
 
 def _above_peers(z: pl.Expr) -> pl.Expr:
-    return 100.0 * (2.0 / (1.0 + (-z / 2.0).exp()) - 1.0)
+    return 100.0 * (2.0 / (1.0 + (-0.5 * z).exp()) - 1.0)
 
 
 def _logistic(z: pl.Expr) -> pl.Expr:
-    return 100.0 / (1.0 + (-z / 2.0).exp())
+    return 100.0 / (1.0 + (-0.5 * z).exp())

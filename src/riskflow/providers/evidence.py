@@ -33,9 +33,10 @@ def billing_evidence(excess: pl.DataFrame) -> pl.DataFrame:
 
 
 def growth_evidence(excess: pl.DataFrame) -> pl.DataFrame:
-    """Return per NPI the year whose growth stands out most: npi, growth_year, growth_value, growth_median, growth_top_z.
+    """Return per NPI the year whose growth stands out most over its peers (ties: the newest).
 
-    growth_value and growth_median are in the method's own unit (v1: difference of logarithms).
+    Columns: npi, growth_year, growth_value, growth_median, growth_top_z. Value and median are in the method's
+    own unit (v1: difference of logarithms; claidex: share of the year before).
     """
     return _peak(excess, "growth_z").select(
         "npi",

@@ -11,6 +11,8 @@ from riskflow.config.providers import PeersSection, ScoringSection
 from riskflow.providers.metrics import MEASURES, Growth, measures
 
 KEYS = ("taxonomy", "state", "year")
+VERSIONS = {"v1": "v1.0", "claidex": "claidex.1"}
+"""Published beside each score; changes when a formula of the method does."""
 
 
 @dataclass(frozen=True)

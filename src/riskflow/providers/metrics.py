@@ -10,6 +10,8 @@ from typing import Literal
 
 import polars as pl
 
+from riskflow.providers.arithmetic import quotient
+
 MEASURES = ("payment_per_claim", "claims_per_beneficiary", "payments", "growth")
 """What is compared with peers: m1, m2, m3 as ln(m + 1), and growth against the year before."""
 
@@ -24,8 +26,8 @@ def yearly_metrics(
 
     `payments`: npi, year, program, payments_cents, claims, beneficiaries (null: not reported);
     `registry`: npi, taxonomy, state (a provider that is not in it has nulls).
-    Columns: npi, year, taxonomy, state, payments_cents, claims, beneficiaries (null when no program reported
-    them) and covered_claims, the claims of the programs that did.
+    Columns: npi, year, taxonomy, state, payments_cents, claims (null when a program did not report them),
+    beneficiaries (null when no program reported them) and covered_claims, the claims of the programs that did.
     """
     reported = pl.col("beneficiaries").is_not_null()
     totals = (
@@ -33,7 +35,7 @@ def yearly_metrics(
         .group_by("npi", "year")
         .agg(
             pl.col("payments_cents").sum(),
-            pl.col("claims").sum(),
+            pl.when(pl.col("claims").is_not_null().all()).then(pl.col("claims").sum()).alias("claims"),
             pl.col("beneficiaries").sum(),
             pl.col("claims").filter(reported).sum().alias("covered_claims"),
             reported.any().alias("any_reported"),
@@ -54,6 +56,7 @@ def yearly_metrics(
     return (
         totals.join(places, on="npi", how="left", validate="m:1")
         .select(columns)
+        .cast({"year": pl.Int32})
         .sort("npi", "year")
         .collect(engine="streaming")
     )
@@ -102,7 +105,7 @@ def measures(
     against the provider's row before, however long ago.
     """
     ordered = metrics if _is_ordered(metrics) else metrics.sort("npi", "year")
-    payments = pl.col("payments_cents") / 100.0
+    payments = quotient(pl.col("payments_cents"), pl.lit(100.0))
     covered = pl.col("covered_claims" if covered_claims_only else "claims")
     kept = pl.when(pl.col("payments_cents") >= 0)
     taxonomy = (
@@ -115,8 +118,8 @@ def measures(
         pl.col("state").cast(pl.Categorical),
         "claims",
         "payments_cents",
-        kept.then((payments / pl.col("claims").clip(lower_bound=1) + 1.0).log()).alias(MEASURES[0]),
-        (covered / pl.col("beneficiaries").clip(lower_bound=1) + 1.0).log().alias(MEASURES[1]),
+        kept.then((quotient(payments, pl.col("claims").clip(lower_bound=1)) + 1.0).log()).alias(MEASURES[0]),
+        (quotient(covered, pl.col("beneficiaries").clip(lower_bound=1)) + 1.0).log().alias(MEASURES[1]),
         kept.then((payments + 1.0).log()).alias(MEASURES[2]),
     )
     return logs.with_columns(_growth(growth).alias(MEASURES[3])).drop("payments_cents")
@@ -127,8 +130,8 @@ def _growth(kind: Growth) -> pl.Expr:
     if kind == "log":
         consecutive = same & (pl.col("year") == pl.col("year").shift(1) + 1)
         return pl.when(consecutive).then(pl.col("payments") - pl.col("payments").shift(1))
-    now = pl.col("payments_cents") / 100.0
-    return pl.when(same).then((now - now.shift(1)) / now.shift(1).clip(lower_bound=1.0))
+    now = quotient(pl.col("payments_cents"), pl.lit(100.0))
+    return pl.when(same).then(quotient(now - now.shift(1), now.shift(1).clip(lower_bound=1.0)))
 
 
 def _in_window(last_year: int, window_years: int) -> pl.Expr:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
 
 from riskflow.config.providers import TiersSection
@@ -10,25 +11,25 @@ from riskflow.providers.standing import places
 TIERS = ("High", "Elevated", "Moderate", "Low")
 
 
-def ranked(
+def placed(
     merged: pl.DataFrame, percentiles: pl.DataFrame, distribution: pl.DataFrame, tiers: TiersSection
 ) -> pl.DataFrame:
-    """Return the merged scores with risk_score, rank, risk_label and billing_outlier_percentile.
+    """Return npi, risk_score, rank, risk_label and billing_outlier_percentile of every merged provider.
 
-    `distribution`: the run's own r_raw distribution, or the stored one of the full run when this is a subset.
-    risk_score = 100 · (scored providers with a strictly smaller r_raw) / (n - 1), so ties share a score;
-    rank = 1 + scored providers with a strictly larger r_raw. Both are null for a provider that is not scored.
+    `merged`: npi, r_raw; `distribution`: the run's own distribution of r_raw, or the stored one of the full run
+    when this is a subset. risk_score = 100 · (scored providers with a strictly smaller r_raw) / (n - 1), so ties
+    share a score; rank = 1 + scored providers with a strictly larger r_raw. Both are null when not scored.
     """
-    is_scored = pl.col("r_raw").is_not_null()
-    scored = merged.filter(is_scored).select("npi", "r_raw")
+    scored = merged.filter(pl.col("r_raw").is_not_null()).select("npi", "r_raw")
     below, above, total = places(scored["r_raw"], distribution)
-    placed = scored.select(
+    ranks = scored.select(
         "npi",
-        (100.0 * pl.Series(below) / max(total - 1, 1)).clip(0.0, 100.0).alias("risk_score"),
-        (pl.Series(above) + 1).cast(pl.Int64).alias("rank"),
+        pl.Series("risk_score", np.minimum(100.0 * below / max(total - 1, 1), 100.0)),
+        pl.Series("rank", above + 1, dtype=pl.Int64),
     )
     return (
-        merged.join(placed, on="npi", how="left", maintain_order="left")
+        merged.select("npi")
+        .join(ranks, on="npi", how="left", maintain_order="left")
         .with_columns(tier(tiers))
         .join(percentiles, on="npi", how="left", maintain_order="left")
     )

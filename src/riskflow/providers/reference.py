@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from riskflow.providers.arithmetic import quotient
 from riskflow.providers.method import KEYS, Method, Rung
 from riskflow.providers.metrics import MEASURES
 
@@ -21,10 +22,10 @@ def peer_reference(metrics: pl.DataFrame, method: Method) -> pl.DataFrame:
     """Return the statistics of every peer group that a ladder of the method may use.
 
     `metrics`: the yearly metrics of the whole population. Rows with fewer than `minimum_claims` claims are
-    nobody's peer; a row without taxonomy (or state) is in no group by taxonomy (or state). Columns: basis (keys joined by +), taxonomy, state, year
-    (null where the basis does not use them), measure, n (peers that have the measure), peers (all rows of
-    the group), median, mad. Groups too small for the method, or without spread where it needs some, are
-    left out: a row looks for them on the next rung.
+    nobody's peer; a row without taxonomy (or state) is in no group by taxonomy (or state).
+    Columns: basis (keys joined by +), taxonomy, state, year (null where the basis does not use them), measure,
+    n (peers that have the measure), peers (all rows of the group), median, mad. Groups too small for the method,
+    or without spread where it needs some, are left out: a row looks for them on the next rung.
     """
     rows = method.measures(metrics).filter(pl.col("claims") >= method.minimum_claims)
     groups = [_group_statistics(rows, method, keys) for keys in method.rungs]
@@ -52,7 +53,7 @@ def with_peers(rows: pl.DataFrame, reference: pl.DataFrame, method: Method) -> p
 def robust_z(measure: str, cap: float) -> pl.Expr:
     """Return clip((x - median) / (1.4826 · max(MAD, 1e-9)), ± cap) of a measure; null without x or peers."""
     spread = MAD_SCALE * pl.col(f"{measure}_mad").clip(lower_bound=MAD_FLOOR)
-    return ((pl.col(measure) - pl.col(f"{measure}_median")) / spread).clip(-cap, cap)
+    return quotient(pl.col(measure) - pl.col(f"{measure}_median"), spread).clip(-cap, cap)
 
 
 def _group_statistics(rows: pl.DataFrame, method: Method, keys: tuple[str, ...]) -> pl.DataFrame:

@@ -12,8 +12,10 @@ from functools import reduce
 import polars as pl
 
 from riskflow.config.providers import ComponentsSection, ScoreStage, WeightsSection
+from riskflow.contracts.providers_scores import SHARD_SCORES
 from riskflow.errors import RiskflowError
 from riskflow.providers import components as parts
+from riskflow.providers.arithmetic import quotient
 from riskflow.providers.components import COMPONENTS
 from riskflow.providers.evidence import billing_evidence, growth_evidence
 from riskflow.providers.method import Method, method_of
@@ -59,6 +61,7 @@ def score_shard(
         .join(growth_evidence(excess), on="npi", how="left")
         .pipe(combine, config.weights, method)
         .rename({"taxonomy": "peer_taxonomy", "state": "peer_state"})
+        .select(list(SHARD_SCORES.schema))
         .sort("npi")
     )
 
@@ -89,10 +92,10 @@ def combine(frame: pl.DataFrame, weights: WeightsSection, method: Method) -> pl.
     divisor = pl.lit(1.0) if method.name == "claidex" else pl.col("_present")
     scored = pl.when(pl.col("not_scored_reason").is_null())
     shares = [
-        scored.then((pl.col(name) * w / divisor).fill_null(0.0)).alias(f"{name}_contribution")
+        scored.then(quotient(pl.col(name) * w, divisor).fill_null(0.0)).alias(f"{name}_contribution")
         for name, w in weight.items()
     ]
-    coverage = pl.col("_present") / sum(weight.values())
+    coverage = quotient(pl.col("_present"), pl.lit(sum(weight.values())))
     return (
         frame.with_columns(*shares, coverage.alias("coverage"))
         .with_columns(_total(pl.col(f"{name}_contribution") for name in COMPONENTS).alias("r_raw"))
@@ -112,7 +115,9 @@ def _incomparable(method: Method) -> pl.Expr:
 
 
 def _programs(programs: pl.DataFrame, config: ComponentsSection, method: Method) -> pl.DataFrame:
-    share = pl.when(pl.col("positive_cents") > 0).then(pl.col("top_cents") / pl.col("positive_cents"))
+    share = pl.when(pl.col("positive_cents") > 0).then(
+        quotient(pl.col("top_cents"), pl.col("positive_cents"))
+    )
     return programs.select(
         "npi",
         parts.concentration(config, method).alias("concentration"),

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from riskflow.errors import RiskflowError
+from riskflow.providers.arithmetic import quotient
 from riskflow.providers.method import Method
 from riskflow.providers.metrics import MEASURES
 from riskflow.providers.reference import with_peers
 
+IntArray = NDArray[np.int64]
 PER_CLAIM = MEASURES[0]
 _UNITS = 1e9  # percent ranks are averaged as whole billionths: no order of years can change the mean
 
@@ -41,9 +44,9 @@ def billing_percentiles(
     if not ranked:
         return pl.DataFrame(schema={"npi": pl.Int64, "billing_outlier_percentile": pl.Float64})
     others = (pl.col(f"{PER_CLAIM}_n") - 1).clip(lower_bound=1)
-    percent = (100.0 * pl.col("below") / others).clip(0.0, 100.0)
+    percent = quotient(100.0 * pl.col("below"), others).clip(0.0, 100.0)
     units = (percent * _UNITS).round().cast(pl.Int64)
-    mean = (units.sum() / pl.len() / _UNITS).alias("billing_outlier_percentile")
+    mean = quotient(units.sum(), pl.len() * _UNITS).alias("billing_outlier_percentile")
     return pl.concat(ranked).lazy().group_by("npi").agg(mean).sort("npi").collect()
 
 
@@ -63,10 +66,10 @@ def score_distribution(scores: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def places(r_raw: pl.Series, distribution: pl.DataFrame) -> tuple[np.ndarray, np.ndarray, int]:
+def places(r_raw: pl.Series, distribution: pl.DataFrame) -> tuple[IntArray, IntArray, int]:
     """Return how many of the distribution are strictly below and strictly above each value, and how many there are."""
     values = distribution["r_raw"].to_numpy()
-    below = np.append(distribution["below"].to_numpy(), distribution["providers"].sum())
+    below = np.append(distribution["below"].to_numpy(), int(distribution["providers"].sum()))
     asked = r_raw.to_numpy()
     total = int(below[-1])
     return (
@@ -107,7 +110,7 @@ def _peers_below(rows: pl.DataFrame, peers: pl.DataFrame, keys: tuple[str, ...])
     return pl.Series("below", below[known.height :])
 
 
-def _count_below(group: np.ndarray, value: np.ndarray, is_peer: np.ndarray) -> np.ndarray:
+def _count_below(group: IntArray, value: NDArray[np.float64], is_peer: IntArray) -> IntArray:
     """Count the peers before each run of equal values inside its group; all arrays sorted by group, value."""
     before = np.cumsum(is_peer) - is_peer
     new_group = np.append(True, group[1:] != group[:-1])
@@ -115,4 +118,5 @@ def _count_below(group: np.ndarray, value: np.ndarray, is_peer: np.ndarray) -> n
     at = np.arange(len(group))
     run_start = np.maximum.accumulate(np.where(new_run, at, 0))
     group_start = np.maximum.accumulate(np.where(new_group, at, 0))
-    return before[run_start] - before[group_start]
+    below: IntArray = before[run_start] - before[group_start]
+    return below

@@ -11,7 +11,7 @@ from riskflow.config.providers import ProvidersConfig, ScoreStage
 from riskflow.providers.merge import merged_shards
 from riskflow.providers.method import method_of
 from riskflow.providers.metrics import program_totals, yearly_metrics
-from riskflow.providers.rank import ranked
+from riskflow.providers.rank import placed
 from riskflow.providers.reference import peer_reference
 from riskflow.providers.score import score_shard
 from riskflow.providers.standing import billing_percentiles, score_distribution
@@ -170,4 +170,5 @@ def scored(
         )
     merged = merged_shards(parts, planned)
     distribution = stored.distribution if stored else score_distribution(merged)
-    return Run(metrics, reference, distribution, ranked(merged, percentiles, distribution, settings.tiers))
+    scores = merged.join(placed(merged, percentiles, distribution, settings.tiers), on="npi")
+    return Run(metrics, reference, distribution, scores)

@@ -1,0 +1,134 @@
+"""Flags and reasons: what made a score what it is, in sentences with the numbers in them."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from riskflow.config.providers import FlagsSection, ScoringSection
+
+MEASURE_NAMES = {
+    "payment_per_claim": "payment per claim (dollars)",
+    "claims_per_beneficiary": "claims per beneficiary",
+    "payments": "yearly payments (dollars)",
+}
+
+
+def flags(thresholds: FlagsSection) -> pl.Expr:
+    """Return the flags as a JSON list of {flag, value, threshold}; flags with two values have two of each."""
+    percentile, paid_after = "billing_outlier_percentile", "payments_after_exclusion_cents"
+    raised = [
+        _flag("billing_outlier", percentile, thresholds.billing_percentile),
+        _both("billing_and_growth", {"billing": thresholds.billing, "trajectory": thresholds.trajectory}),
+        _flag("excluded_ownership", "ownership", thresholds.ownership),
+        _flag("program_concentration", "concentration", thresholds.concentration),
+        _flag("exclusion", "exclusion", thresholds.exclusion),
+        pl.when(pl.col(paid_after) > 0).then(
+            pl.format('{"flag":"paid_after_exclusion","value":{},"threshold":0}', pl.col(paid_after) / 100)
+        ),
+    ]
+    return pl.format("[{}]", pl.concat_str(raised, separator=",", ignore_nulls=True)).alias("flags")
+
+
+def reasons(scoring: ScoringSection) -> dict[str, pl.Expr]:
+    """Return, per contribution column, the sentence behind it (null when it adds nothing)."""
+    texts = {
+        "billing": _billing(),
+        "ownership": _ownership(scoring),
+        "trajectory": _trajectory(scoring),
+        "exclusion": _exclusion(),
+        "concentration": pl.format(
+            "{}% of recent payments came from {}", _rounded("top_share"), "top_program"
+        ),
+    }
+    return {name: _with_points(name, text) for name, text in texts.items()}
+
+
+def ordered_reasons(frame: pl.DataFrame, scoring: ScoringSection) -> pl.DataFrame:
+    """Return npi, reasons: the sentences of each provider, the largest contribution first.
+
+    Payments after an exclusion come before everything. Providers without a reason have no row.
+    """
+    sentences = [
+        frame.lazy().select("npi", pl.col(f"{name}_contribution").alias("points"), text.alias("reasons"))
+        for name, text in reasons(scoring).items()
+    ]
+    paid_after = frame.lazy().select(
+        "npi", pl.lit(float("inf")).alias("points"), _paid_after().alias("reasons")
+    )
+    return (
+        pl.concat([paid_after, *sentences])
+        .filter(pl.col("reasons").is_not_null())
+        .sort("npi", -pl.col("points"), "reasons")
+        .group_by("npi", maintain_order=True)
+        .agg("reasons")
+        .collect()
+    )
+
+
+def _flag(name: str, column: str, threshold: float) -> pl.Expr:
+    text = pl.format(f'{{"flag":"{name}","value":{{}},"threshold":{threshold:g}}}', _rounded(column, 2))
+    return pl.when(pl.col(column) >= threshold).then(text)
+
+
+def _both(name: str, thresholds: dict[str, float]) -> pl.Expr:
+    values = pl.format("[{},{}]", *(_rounded(column, 2) for column in thresholds))
+    limits = ",".join(f"{threshold:g}" for threshold in thresholds.values())
+    text = pl.format(f'{{"flag":"{name}","value":{{}},"threshold":[{limits}]}}', values)
+    return pl.when(pl.all_horizontal(pl.col(c) >= t for c, t in thresholds.items())).then(text)
+
+
+def _with_points(name: str, text: pl.Expr) -> pl.Expr:
+    points = pl.col(f"{name}_contribution")
+    return pl.when(points > 0).then(pl.format(f"+{{}} points from {name}: {{}}", points.round(1), text))
+
+
+def _billing() -> pl.Expr:
+    return pl.format(
+        "{} was {} in {} against a median of {} among {} peers ({} robust deviations above)",
+        pl.col("billing_measure").replace(MEASURE_NAMES),
+        _rounded("billing_value", 2),
+        "billing_year",
+        _rounded("billing_median", 2),
+        "billing_peers",
+        _rounded("billing_top_z", 2),
+    )
+
+
+def _trajectory(scoring: ScoringSection) -> pl.Expr:
+    def percent(column: str) -> pl.Expr:
+        share = pl.col(column) if scoring.method == "claidex" else pl.col(column).exp() - 1.0
+        return (100.0 * share).round(1)
+
+    return pl.format(
+        "payments changed by {}% in {} against a peer median of {}%",
+        percent("growth_value"),
+        "growth_year",
+        percent("growth_median"),
+    )
+
+
+def _ownership(scoring: ScoringSection) -> pl.Expr:
+    if scoring.method == "claidex":
+        chain = ("chain_excluded_providers", "chain_providers")
+        return pl.format("{} of {} providers in the ownership chain are excluded", *chain)
+    path = pl.col("nearest_exclusion_path").list.join(" → ")
+    return pl.format("the nearest excluded owner is {} hops up ({})", "nearest_exclusion_hops", path)
+
+
+def _exclusion() -> pl.Expr:
+    return (
+        pl.when(pl.col("exclusion") >= 100.0)
+        .then(pl.lit("it is itself excluded at the scoring date"))
+        .when(pl.col("exclusion") >= 80.0)
+        .then(pl.lit("a direct owner is excluded at the scoring date"))
+        .otherwise(pl.lit("a member of its ownership chain is excluded at the scoring date"))
+    )
+
+
+def _paid_after() -> pl.Expr:
+    cents = pl.col("payments_after_exclusion_cents")
+    return pl.when(cents > 0).then(pl.format("{} dollars were paid after its exclusion", cents / 100))
+
+
+def _rounded(column: str, digits: int = 1) -> pl.Expr:
+    return pl.col(column).round(digits)
