@@ -76,6 +76,12 @@ def scan(path: Path, contract: Contract) -> pl.LazyFrame:
     return pl.scan_parquet(path, glob=False)
 
 
+def checked(path: Path, contract: Contract) -> Artifact:
+    """Return what an artifact is (rows, digest) after checking that it is of the contract, and note it as read."""
+    scan(path, contract)
+    return _ledger.inputs[-1]
+
+
 def write(frame: pl.DataFrame, path: Path, contract: Contract) -> Artifact:
     """Validate, sort by key, and write; raise RiskflowError and leave no file when a promise is broken."""
     ordered = _sorted_by_key(contract.validate(frame), contract).rechunk()

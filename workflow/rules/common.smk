@@ -4,13 +4,13 @@ import json
 import os
 import sys
 from functools import cache
+from glob import glob
 from importlib import import_module
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
 from riskflow.config.root import ConfigError, stage_params, validated
-from riskflow.errors import RiskflowError
 from riskflow.provenance import fingerprint
 from riskflow.sources.digest import source_digest
 
@@ -47,11 +47,23 @@ def stage(name):
     return [*keys, *(f"code.{module}={digest}" for module, digest in modules.items())]
 
 
-def source_params(name, table):
-    """Params of a stage that reads one source table: its config without the other tables', and the file's digest.
+def source_files(track, table, demo):
+    """The files of a source table: what the demo generates, or the user's own (`path` may be a glob)."""
+    source = getattr(CONFIG, track).source
+    if source.kind == "demo":
+        return demo
+    pattern = getattr(source, table).path
+    found = sorted(glob(pattern))
+    if not found:
+        raise WorkflowError(f"{track}.source.{table}.path: no file matches {pattern}; write a path relative to the repository")
+    return [ancient(path) for path in found]
 
-    The digest, not the date, decides whether the source is new: an edit with an old date is seen, and a
-    touch without an edit is none.
+
+def source_params(name, table):
+    """Params of a stage that reads one source table: its config without the other tables', and the files' digests.
+
+    The digest, not the date, decides whether a source is new: an edit with an old date is seen, and a touch
+    without an edit is none.
     """
     track = name.partition(".")[0]
     source = getattr(CONFIG, track).source
@@ -59,17 +71,9 @@ def source_params(name, table):
     params = [p for p in stage(name) if not p.startswith("config.source.") or p.startswith(mine)]
     if source.kind == "demo":
         return params
-    try:
-        digest = source_digest(Path(getattr(source, table).path), Path(RESULTS) / ".source_digests.json")
-    except RiskflowError as error:
-        raise WorkflowError(str(error)) from None
-    return [*params, f"data.{table}={digest}"]
-
-
-def source_file(track, table, demo):
-    """The source file of a table: what the demo generates, or the user's file."""
-    source = getattr(CONFIG, track).source
-    return demo if source.kind == "demo" else ancient(getattr(source, table).path)
+    memory = Path(RESULTS) / ".source_digests.json"
+    files = [Path(path) for path in source_files(track, table, [])]
+    return [*params, *(f"data.{path.name}={source_digest(path, memory)}" for path in files)]
 
 
 def planned(track, part):

@@ -370,6 +370,13 @@ class BacktestStage(_Stage):
     backtest: BacktestSection
 
 
+class PublishStage(_Stage):
+    """Config of publishing the scores."""
+
+    scoring: ScoringSection
+    delta: DeltaSection
+
+
 class ReportStage(_Stage):
     """Config of the report page."""
 
@@ -391,6 +398,7 @@ STAGES: dict[str, type[StageConfig]] = {
     "explain": ExplainStage,
     "decompose": DecomposeStage,
     "backtest": BacktestStage,
+    "publish": PublishStage,
     "report": ReportStage,
 }
 """Stage name → the config that it may read; a stage that is not here reads none."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -59,7 +59,10 @@ def _turn(database: Path, wait_seconds: float) -> Iterator[None]:
         yield
 
 
-def execute_script(connection: duckdb.DuckDBPyConnection, script: str) -> None:
-    """Run the statements of a .sql file, inside the current transaction."""
+def execute_script(
+    connection: duckdb.DuckDBPyConnection, script: str, values: Mapping[str, object] | None = None
+) -> None:
+    """Run the statements of a .sql file in the current transaction, each with the values that it names."""
     for statement in duckdb.extract_statements(script):
-        connection.execute(statement)
+        bound = {name: (values or {})[name] for name in statement.named_parameters}
+        connection.execute(statement, bound) if bound else connection.execute(statement)

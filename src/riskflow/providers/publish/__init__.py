@@ -1,0 +1,1 @@
+"""Publishing the provider scores: DuckDB warehouse (and, where configured, PostgreSQL)."""
