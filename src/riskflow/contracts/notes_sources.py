@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from riskflow.contracts.base import Check, Column, Contract, at_least, column, in_range, not_empty
+from riskflow.contracts.base import Check, Column, Contract, column, in_range, not_empty
 
 _TEXT = pl.String
 _TEXTS = pl.List(pl.String)
@@ -24,7 +24,9 @@ def _id(description: str) -> Column:
 
 
 def _year_possible() -> Check:
-    return Check("year_possible", "lies in the years 1850 to 2100", lambda c: c.dt.year().is_between(1850, 2100))
+    return Check(
+        "year_possible", "lies in the years 1850 to 2100", lambda c: c.dt.year().is_between(1850, 2100)
+    )
 
 
 SOURCE_PATIENTS = Contract(
@@ -75,9 +77,7 @@ SOURCE_ENCOUNTERS = Contract(
         "priority": _text("Priority"),
         "period_start": column(_MOMENT, "Begin (UTC)", _year_possible(), nullable=True),
         "period_end": column(_MOMENT, "End (UTC)", _year_possible(), nullable=True),
-        "length_minutes": column(
-            pl.Int64, "Length in minutes", at_least(0), in_range(0, 60 * 24 * 3660), nullable=True
-        ),
+        "length_minutes": column(pl.Int64, "Length in minutes", in_range(0, 60 * 24 * 3660), nullable=True),
         "reason_code": _text("Reason"),
         "diagnosis_codes": _texts("Diagnosis codes"),
         "facility_name": _text("Name of the facility"),

@@ -154,11 +154,56 @@ class Composer:
         return self.draw.choices(names.words, cum_weights=names.cumulative)[0]
 
     def _made_up_name(self) -> str:
-        starts = (
-            "Ba Che Da Fe Ga Ha Ji Ka Lo Ma Na O Pe Qui Ra Sa Ta U Va Wa Xi Ya Zo Kry Sla Tre Vla".split()
-        )
-        middles = "ra le mi no ska tu vi ndo rri nne lla zha kwe".split()
-        ends = "ri vic nen ski tov dze yan ez i u ko wan sen lu moto ullah pati rao".split()
+        starts = [
+            "Ba",
+            "Che",
+            "Da",
+            "Fe",
+            "Ga",
+            "Ha",
+            "Ji",
+            "Ka",
+            "Lo",
+            "Ma",
+            "Na",
+            "O",
+            "Pe",
+            "Qui",
+            "Ra",
+            "Sa",
+            "Ta",
+            "U",
+            "Va",
+            "Wa",
+            "Xi",
+            "Ya",
+            "Zo",
+            "Kry",
+            "Sla",
+            "Tre",
+            "Vla",
+        ]
+        middles = ["ra", "le", "mi", "no", "ska", "tu", "vi", "ndo", "rri", "nne", "lla", "zha", "kwe"]
+        ends = [
+            "ri",
+            "vic",
+            "nen",
+            "ski",
+            "tov",
+            "dze",
+            "yan",
+            "ez",
+            "i",
+            "u",
+            "ko",
+            "wan",
+            "sen",
+            "lu",
+            "moto",
+            "ullah",
+            "pati",
+            "rao",
+        ]
         draw = self.draw
         return draw.choice(starts) + draw.choice(middles) * (draw.random() < 0.6) + draw.choice(ends)
 

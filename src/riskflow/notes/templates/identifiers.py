@@ -10,8 +10,34 @@ from collections.abc import Callable
 from datetime import date, timedelta
 from random import Random
 
-_MONTHS = "January February March April May June July August September October November December".split()
-_WORDS = "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth".split()
+_MONTHS = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
+_WORDS = [
+    "first",
+    "second",
+    "third",
+    "fourth",
+    "fifth",
+    "sixth",
+    "seventh",
+    "eighth",
+    "ninth",
+    "tenth",
+    "eleventh",
+    "twelfth",
+]
 _LUHN_PREFIX = (8, 0, 8, 4, 0)
 
 DATE_FORMS: tuple[Callable[[date], str], ...] = (
@@ -73,7 +99,7 @@ def ssn(draw: Random) -> str:
     """Return an SSN-like number, with hyphens, blanks or bare."""
     area = draw.choice([draw.randrange(1, 666), draw.randrange(667, 900)])
     parts = f"{area:03}", f"{draw.randrange(1, 100):02}", f"{draw.randrange(1, 10000):04}"
-    return draw.choice("- - -".split() + [" "]).join(parts)
+    return draw.choice(["-", "-", "-", " "]).join(parts)
 
 
 def npi(draw: Random) -> str:
