@@ -52,7 +52,10 @@ RULES: tuple[Rule, ...] = (
         "fax.labelled",
         "FAX",
         r"(?i)fax",
-        matches(rf"\b(?:fax|facsimile|fx)\b[^\d\n(+]{{0,18}}(?P<phi>{_NANP}|\d{{10}}|\d{{3}}[-.\s]\d{{4}}|\+\d[\d\s().-]{{7,18}}\d)(?!\d)", flags=_I),
+        matches(
+            rf"\b(?:fax|facsimile|fx)\b[^\d\n(+]{{0,18}}(?P<phi>{_NANP}|\d{{10}}|\d{{3}}[-.\s]\d{{4}}|\+\d[\d\s().-]{{7,18}}\d)(?!\d)",
+            flags=_I,
+        ),
     ),
     Rule(
         "phone.formatted",
@@ -76,25 +79,37 @@ RULES: tuple[Rule, ...] = (
         "phone.short",
         "PHONE",
         r"\d{3}[-.\s]\d{4}",
-        matches(rf"(?<![\w.-])(?P<phi>[2-9]\d\d[-.\s]\d{{4}}{_EXTENSION})(?![\w-]|\.\d|\s*(?:mg|ml|mcg|units|kcal|cal|g)\b)", _is_short_telephone, _I),
+        matches(
+            rf"(?<![\w.-])(?P<phi>[2-9]\d\d[-.\s]\d{{4}}{_EXTENSION})(?![\w-]|\.\d|\s*(?:mg|ml|mcg|units|kcal|cal|g)\b)",
+            _is_short_telephone,
+            _I,
+        ),
     ),
     Rule(
         "phone.international",
         "PHONE",
         r"\+\d",
-        matches(r"(?<![\w.])(?P<phi>\+\d{1,3}[\s.-]?(?:\(?\d{1,5}\)?[\s.-]?){2,5}\d)(?!\d)", _is_international),
+        matches(
+            r"(?<![\w.])(?P<phi>\+\d{1,3}[\s.-]?(?:\(?\d{1,5}\)?[\s.-]?){2,5}\d)(?!\d)", _is_international
+        ),
     ),
     Rule(
         "phone.international_prefix",
         "PHONE",
         r"\b011[\s-]\d",
-        matches(r"(?<![\w.])(?P<phi>011[\s-]\d{1,3}[\s.-](?:\(?\d{1,5}\)?[\s.-]?){2,5}\d)(?!\d)", _is_international),
+        matches(
+            r"(?<![\w.])(?P<phi>011[\s-]\d{1,3}[\s.-](?:\(?\d{1,5}\)?[\s.-]?){2,5}\d)(?!\d)",
+            _is_international,
+        ),
     ),
     Rule(
         "phone.extension",
         "PHONE",
         r"(?i)(ext|pager|beeper|x\s?\d)",
-        matches(r"\b(?:ext\.?|extension|pager|beeper)\s*(?:is\s*|no\.?\s*|number\s*|#|:)*\s*(?P<phi>\d{3,7})\b", flags=_I),
+        matches(
+            r"\b(?:ext\.?|extension|pager|beeper)\s*(?:is\s*|no\.?\s*|number\s*|#|:)*\s*(?P<phi>\d{3,7})\b",
+            flags=_I,
+        ),
     ),
     Rule(
         "phone.words",
@@ -112,7 +127,10 @@ RULES: tuple[Rule, ...] = (
         "email.spelled",
         "EMAIL",
         r"(?i)(\bat\b|@).*\bdot\b|\[at\]|\(at\)",
-        matches(rf"\b[\w.+-]+\s*(?:\[at\]|\(at\)|\s+at\s+|@)\s*[\w-]+(?:\s*(?:\[dot\]|\(dot\)|\s+dot\s+|\.)\s*[\w-]+)*\s*(?:\[dot\]|\(dot\)|\s+dot\s+|\.)\s*(?:{_TLDS})\b", flags=_I),
+        matches(
+            rf"\b[\w.+-]+\s*(?:\[at\]|\(at\)|\s+at\s+|@)\s*[\w-]+(?:\s*(?:\[dot\]|\(dot\)|\s+dot\s+|\.)\s*[\w-]+)*\s*(?:\[dot\]|\(dot\)|\s+dot\s+|\.)\s*(?:{_TLDS})\b",
+            flags=_I,
+        ),
     ),
     Rule(
         "handle",
@@ -124,13 +142,19 @@ RULES: tuple[Rule, ...] = (
         "url.scheme",
         "URL",
         r"(?i)(://|www\.)",
-        matches(r"(?:\b(?:https?|ftps?|sftp|file|s3|smb)://|\bwww\.)[^\s<>\"\])}]*[^\s<>\"\])}.,;:!?']", flags=_I),
+        matches(
+            r"(?:\b(?:https?|ftps?|sftp|file|s3|smb)://|\bwww\.)[^\s<>\"\])}]*[^\s<>\"\])}.,;:!?']", flags=_I
+        ),
     ),
     Rule(
         "url.domain",
         "URL",
         rf"(?i)\.({_TLDS})\b",
-        matches(rf"(?<![@\w.-])(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+(?:{_TLDS})\b(?![@\w-]|\.\w)(?::\d+)?(?:/[^\s<>\"\])}}]*[^\s<>\"\])}}.,;:!?'])?", lambda m: len(m[0]) > 5, _I),
+        matches(
+            rf"(?<![@\w.-])(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+(?:{_TLDS})\b(?![@\w-]|\.\w)(?::\d+)?(?:/[^\s<>\"\])}}]*[^\s<>\"\])}}.,;:!?'])?",
+            lambda m: len(m[0]) > 5,
+            _I,
+        ),
     ),
     Rule(
         "ip.v4",
@@ -142,12 +166,18 @@ RULES: tuple[Rule, ...] = (
         "ip.v6",
         "IP",
         r"(?i)[0-9a-f]*:[0-9a-f]*:[0-9a-f]*",
-        matches(r"(?<![\w:.])(?P<phi>(?=[0-9a-f:]*[0-9a-f])[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){2,7}(?:\d{0,3}(?:\.\d{1,3}){3})?)(?![\w:])", _is_ip_address, _I),
+        matches(
+            r"(?<![\w:.])(?P<phi>(?=[0-9a-f:]*[0-9a-f])[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){2,7}(?:\d{0,3}(?:\.\d{1,3}){3})?)(?![\w:])",
+            _is_ip_address,
+            _I,
+        ),
     ),
     Rule(
         "mac_address",
         "DEVICE",
         r"(?i)[0-9a-f]{2}[:-][0-9a-f]{2}[:-][0-9a-f]{2}[:-]",
-        matches(r"(?<![\w:-])[0-9a-f]{2}(?:(?P<s>[:-])[0-9a-f]{2})(?:(?P=s)[0-9a-f]{2}){4}(?![\w:-])", flags=_I),
+        matches(
+            r"(?<![\w:-])[0-9a-f]{2}(?:(?P<s>[:-])[0-9a-f]{2})(?:(?P=s)[0-9a-f]{2}){4}(?![\w:-])", flags=_I
+        ),
     ),
 )

@@ -17,7 +17,18 @@ _M = r"(?:0?[1-9]|1[0-2])"
 _D = r"(?:0?[1-9]|[12]\d|3[01])"
 _WEEKDAY = r"(?:(?:mon|tues?|wednes|thurs?|fri|satur|sun)(?:day)?,?\s+)?"
 _UNITS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-_TEENS = ("ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen")
+_TEENS = (
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+)
 _TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 _NUMBER = f"(?:{'|'.join(_UNITS + _TEENS + _TENS)}|hundred|thousand|oh)"
 _ORDINALS = (
@@ -38,7 +49,21 @@ _HOLIDAYS = (
     r"|valentine'?s\s+day|mother'?s\s+day|father'?s\s+day|st\.?\s+patrick'?s\s+day|cinco\s+de\s+mayo|hanukkah"
     r"|yom\s+kippur|rosh\s+hashanah|passover|ramadan|eid|diwali|kwanzaa|mlk\s+day|presidents'?\s+day|columbus\s+day"
 )
-_AMBIGUOUS_MONTHS = {"may", "mar", "march", "dec", "sep", "jan", "jun", "nov", "oct", "aug", "august", "apr", "feb"}
+_AMBIGUOUS_MONTHS = {
+    "may",
+    "mar",
+    "march",
+    "dec",
+    "sep",
+    "jan",
+    "jun",
+    "nov",
+    "oct",
+    "aug",
+    "august",
+    "apr",
+    "feb",
+}
 
 
 def _valid_day_and_month(match: re.Match[str]) -> bool:
@@ -60,7 +85,9 @@ def _is_capital_month(match: re.Match[str]) -> bool:
 def _is_no_score(match: re.Match[str]) -> bool:
     """Pain 7/10, strength 5/5, vision 20/20 and half a tablet are no dates."""
     around = match.string[max(0, match.start() - 40) : match.end() + 25].lower()
-    score = re.search(r"pain|strength|score|scale|apgar|murmur|vision|grade|intensity|power|reflex|out of|tab", around)
+    score = re.search(
+        r"pain|strength|score|scale|apgar|murmur|vision|grade|intensity|power|reflex|out of|tab", around
+    )
     same = len(set(re.findall(r"\d+", match["phi"]))) == 1 and match["phi"].count("/") == 1
     return score is None and not same
 
@@ -92,7 +119,8 @@ RULES: tuple[Rule, ...] = (
         "DATE",
         r"\d\s?[-/.]\s?\d{1,2}\s?[-/.]\s?\d{4}",
         matches(
-            rf"(?<![\d.])(?P<a>\d\d?)\s?(?P<sep>[-/.])\s?(?P<b>\d\d?)\s?(?P=sep)\s?{_YEAR}(?!\d)", _valid_day_and_month
+            rf"(?<![\d.])(?P<a>\d\d?)\s?(?P<sep>[-/.])\s?(?P<b>\d\d?)\s?(?P=sep)\s?{_YEAR}(?!\d)",
+            _valid_day_and_month,
         ),
     ),
     Rule(
@@ -108,13 +136,18 @@ RULES: tuple[Rule, ...] = (
         "date.compact",
         "DATE",
         r"(?:19|20)\d{6}",
-        matches(rf"(?<![\w.-])(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:T?\d{{4}}(?:\d\d)?)?(?![\w-])"),
+        matches(
+            rf"(?<![\w.-])(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:T?\d{{4}}(?:\d\d)?)?(?![\w-])"
+        ),
     ),
     Rule(
         "date.labelled_digits",
         "DATE",
         r"(?i)(dob|birth|dos|dod)\b",
-        matches(r"\b(?:dob|d\.o\.b\.|birth\s?date|date of birth|dos|dod)\W{0,4}(?P<phi>\d{6}|\d{8})(?!\d)", flags=_I),
+        matches(
+            r"\b(?:dob|d\.o\.b\.|birth\s?date|date of birth|dos|dod)\W{0,4}(?P<phi>\d{6}|\d{8})(?!\d)",
+            flags=_I,
+        ),
     ),
     Rule(
         "date.month_day",
@@ -163,7 +196,9 @@ RULES: tuple[Rule, ...] = (
         "date.numeric_range",
         "DATE",
         r"\d/\d{1,2}\s*(-|to|through|thru)\s*\d{1,2}/\d",
-        matches(rf"(?<![\d/.])(?P<phi>{_M}/{_D}\s*(?:-|to|thru|through)\s*{_M}/{_D})(?![\d/.%])", _is_no_score),
+        matches(
+            rf"(?<![\d/.])(?P<phi>{_M}/{_D}\s*(?:-|to|thru|through)\s*{_M}/{_D})(?![\d/.%])", _is_no_score
+        ),
     ),
     Rule(
         "date.words",
@@ -197,35 +232,55 @@ RULES: tuple[Rule, ...] = (
             _is_capital_month,
         ),
     ),
-    Rule("date.holiday", "DATE", r"(?i)(mas\b|day\b|new\s+year|easter|halloween|hanukkah|passover|ramadan|eid|diwali|kwanzaa|thanksgiving|kippur|hashanah|fourth of july|mayo)", matches(rf"\b(?:{_HOLIDAYS})\b(?:,?\s+(?:of\s+)?{_YEAR})?", flags=_I)),
+    Rule(
+        "date.holiday",
+        "DATE",
+        r"(?i)(mas\b|day\b|new\s+year|easter|halloween|hanukkah|passover|ramadan|eid|diwali|kwanzaa|thanksgiving|kippur|hashanah|fourth of july|mayo)",
+        matches(rf"\b(?:{_HOLIDAYS})\b(?:,?\s+(?:of\s+)?{_YEAR})?", flags=_I),
+    ),
     Rule(
         "date.birth_year",
         "DATE",
         r"(?i)(born|birth|yob)",
-        matches(rf"\b(?:born|birth\s?year|year of birth|yob)\b\W{{0,3}}(?:in|is|was)?\W{{0,3}}(?P<phi>{_YEAR})\b(?![-/]\d)", flags=_I),
+        matches(
+            rf"\b(?:born|birth\s?year|year of birth|yob)\b\W{{0,3}}(?:in|is|was)?\W{{0,3}}(?P<phi>{_YEAR})\b(?![-/]\d)",
+            flags=_I,
+        ),
     ),
     Rule(
         "age.digits",
         "AGE",
         r"(?i)(9\d|1[0-4]\d)(\.\d)?[\s-]*(y|/|years)",
-        matches(rf"(?<![\d./])(?P<phi>{_AGE})(?:\.\d)?[\s-]*(?:(?:years?|yrs?)(?:[\s-]+(?:old|of age|young|man|woman|male|female)\b|-old)|y\.?\s?/?\s?o\.?\b|y/o\b|yo\b|yof\b|yom\b|y\b)", flags=_I),
+        matches(
+            rf"(?<![\d./])(?P<phi>{_AGE})(?:\.\d)?[\s-]*(?:(?:years?|yrs?)(?:[\s-]+(?:old|of age|young|man|woman|male|female)\b|-old)|y\.?\s?/?\s?o\.?\b|y/o\b|yo\b|yof\b|yom\b|y\b)",
+            flags=_I,
+        ),
     ),
     Rule(
         "age.labelled",
         "AGE",
         r"(?i)(age|turn|is now)",
-        matches(rf"\b(?:age[ds]?(?:\s+(?:is|of|was|at \w+))?|turn(?:ed|ing|s)|is now)\W{{0,3}}(?P<phi>{_AGE})(?![\d/%]|\.\d)\b", flags=_I),
+        matches(
+            rf"\b(?:age[ds]?(?:\s+(?:is|of|was|at \w+))?|turn(?:ed|ing|s)|is now)\W{{0,3}}(?P<phi>{_AGE})(?![\d/%]|\.\d)\b",
+            flags=_I,
+        ),
     ),
     Rule(
         "age.with_sex",
         "AGE",
         r"\b(9\d|1[0-4]\d)[\s-]?(M|F|m|f|male|female|man|woman)\b",
-        matches(rf"(?<![\d./])(?P<phi>{_AGE})(?:[MF]\b|[\s-](?:male|female|man|woman)\b|\s[MF]\s(?=with|who|presents|admitted|s/p|h/o))", _is_no_temperature),
+        matches(
+            rf"(?<![\d./])(?P<phi>{_AGE})(?:[MF]\b|[\s-](?:male|female|man|woman)\b|\s[MF]\s(?=with|who|presents|admitted|s/p|h/o))",
+            _is_no_temperature,
+        ),
     ),
     Rule(
         "age.words",
         "AGE",
         r"(?i)(ninety|hundred|nineties|90'?s|nonagenarian|centenarian)",
-        matches(rf"\b(?P<phi>{_AGE_WORDS}(?=[-\s](?:years?|yrs?)[-\s]?(?:old|of age)?)|(?:super)?centenarian|nonagenarian|(?<=\bin his )(?:(?:early|mid|late)[-\s])?(?:nineties|90'?s)|(?<=\bin her )(?:(?:early|mid|late)[-\s])?(?:nineties|90'?s)|(?<=\bin their )(?:(?:early|mid|late)[-\s])?(?:nineties|90'?s))", flags=_I),
+        matches(
+            rf"\b(?P<phi>{_AGE_WORDS}(?=[-\s](?:years?|yrs?)[-\s]?(?:old|of age)?)|(?:super)?centenarian|nonagenarian|(?<=\bin his )(?:(?:early|mid|late)[-\s])?(?:nineties|90'?s)|(?<=\bin her )(?:(?:early|mid|late)[-\s])?(?:nineties|90'?s)|(?<=\bin their )(?:(?:early|mid|late)[-\s])?(?:nineties|90'?s))",
+            flags=_I,
+        ),
     ),
 )

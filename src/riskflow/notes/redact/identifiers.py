@@ -42,7 +42,9 @@ def _is_mixed_code(match: re.Match[str]) -> bool:
     """Letters and at least five digits in one word, such as an accession code; not a number with its unit."""
     code = match["phi"]
     digits = sum(c.isdigit() for c in code)
-    unit = re.fullmatch(r"[\d.,]+(?:mg|mcg|ml|units?|iu|k|x|cells|copies|kcal|mmol|g|l|s|hz|ms|cc|th)", code, _I)
+    unit = re.fullmatch(
+        r"[\d.,]+(?:mg|mcg|ml|units?|iu|k|x|cells|copies|kcal|mmol|g|l|s|hz|ms|cc|th)", code, _I
+    )
     return digits >= 5 and digits < sum(c.isalnum() for c in code) and unit is None
 
 
@@ -94,7 +96,10 @@ RULES: tuple[Rule, ...] = (
         "plan.mbi",
         "PLAN",
         r"(?i)\b[1-9][a-z][a-z0-9]\d-?[a-z][a-z0-9]\d-?[a-z]{2}\d{2}\b",
-        matches(r"\b[1-9][AC-HJKMNP-RT-Y][AC-HJKMNP-RT-Y0-9]\d-?[AC-HJKMNP-RT-Y][AC-HJKMNP-RT-Y0-9]\d-?[AC-HJKMNP-RT-Y]{2}\d\d\b", flags=_I),
+        matches(
+            r"\b[1-9][AC-HJKMNP-RT-Y][AC-HJKMNP-RT-Y0-9]\d-?[AC-HJKMNP-RT-Y][AC-HJKMNP-RT-Y0-9]\d-?[AC-HJKMNP-RT-Y]{2}\d\d\b",
+            flags=_I,
+        ),
     ),
     _rule(
         "account.labelled",
@@ -107,7 +112,10 @@ RULES: tuple[Rule, ...] = (
         "account.card",
         "ACCOUNT",
         r"\d{4}[ -]?\d{4}[ -]?\d{4}",
-        matches(r"(?<![\w.-])\d{4}([ -]?)\d{4}\1\d{4}\1\d{1,4}(?![\w-]|\.\d)", lambda m: passes_luhn(re.sub(r"\D", "", m[0]))),
+        matches(
+            r"(?<![\w.-])\d{4}([ -]?)\d{4}\1\d{4}\1\d{1,4}(?![\w-]|\.\d)",
+            lambda m: passes_luhn(re.sub(r"\D", "", m[0])),
+        ),
     ),
     _rule(
         "license.labelled",
@@ -169,7 +177,12 @@ RULES: tuple[Rule, ...] = (
         r"photo|image|picture|selfie|img_|dsc",
         r"(?:photo(?:graph)?s?|pictures?|images?|selfie|img|dsc)(?=\s*(?:#|no\b|num|id\b|file|ref)|_)(?:\s+(?:file|ref(?:erence)?))?",
     ),
-    Rule("photo.camera", "PHOTO", r"(?i)(img|dsc|pxl)_?\d{3}", matches(r"\b(?:IMG|DSCN?|PXL|DCIM)[_-]?\d{3,}\w*", flags=_I)),
+    Rule(
+        "photo.camera",
+        "PHOTO",
+        r"(?i)(img|dsc|pxl)_?\d{3}",
+        matches(r"\b(?:IMG|DSCN?|PXL|DCIM)[_-]?\d{3,}\w*", flags=_I),
+    ),
     _rule(
         "biometric.labelled",
         "BIOMETRIC",
@@ -177,7 +190,12 @@ RULES: tuple[Rule, ...] = (
         r"(?:finger|voice|palm|thumb|face)\s?-?prints?(?:\s+(?:template|scan|file|record|hash|ref(?:erence)?))?|(?:retinal?|iris|facial|face|palm|vein)\s+"
         r"(?:scan|template|recognition|geometry)(?:\s+(?:template|file|record|hash|ref(?:erence)?))?|biometric(?:\s+(?:template|file|record|hash|ref(?:erence)?))?|dna\s+profile",
     ),
-    Rule("biometric.file", "BIOMETRIC", r"(?i)\.(wav|mp3|m4a|wsq|fpt)\b", matches(r"(?<![\w/])[\w./\\-]*\w\.(?:wav|mp3|m4a|wsq|fpt)\b", flags=_I)),
+    Rule(
+        "biometric.file",
+        "BIOMETRIC",
+        r"(?i)\.(wav|mp3|m4a|wsq|fpt)\b",
+        matches(r"(?<![\w/])[\w./\\-]*\w\.(?:wav|mp3|m4a|wsq|fpt)\b", flags=_I),
+    ),
     _rule(
         "id.labelled",
         "ID",
@@ -203,12 +221,18 @@ RULES: tuple[Rule, ...] = (
         "id.hyphened_digits",
         "ID",
         r"\d{2,}-\d{2,}",
-        matches(r"(?<![\w.,/+-])(?P<phi>(?=[\d-]{9,})\d{2,}(?:-\d{2,})+)(?![\w/-]|[.,]\d|\s*(?:mg|ml|mcg|units?|%|cells))", lambda m: sum(c.isdigit() for c in m["phi"]) >= 8),
+        matches(
+            r"(?<![\w.,/+-])(?P<phi>(?=[\d-]{9,})\d{2,}(?:-\d{2,})+)(?![\w/-]|[.,]\d|\s*(?:mg|ml|mcg|units?|%|cells))",
+            lambda m: sum(c.isdigit() for c in m["phi"]) >= 8,
+        ),
     ),
     Rule(
         "id.mixed",
         "ID",
         r"(?i)[a-z][a-z0-9_-]*\d|\d[a-z0-9_-]*[a-z]",
-        matches(r"(?<![\w./-])(?P<phi>(?=[\w-]*[A-Za-z])(?=(?:[\w-]*\d){5})[A-Za-z0-9]+(?:[-_][A-Za-z0-9]+)*)(?![\w/-]|\.\d)", _is_mixed_code),
+        matches(
+            r"(?<![\w./-])(?P<phi>(?=[\w-]*[A-Za-z])(?=(?:[\w-]*\d){5})[A-Za-z0-9]+(?:[-_][A-Za-z0-9]+)*)(?![\w/-]|\.\d)",
+            _is_mixed_code,
+        ),
     ),
 )

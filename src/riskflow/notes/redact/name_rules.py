@@ -51,7 +51,9 @@ _RELATIONS = (
     r"|sons|daughters|sisters|brothers|twins?|children|child|baby|parents|boss|coworker|supervisor|teacher|landlord|sponsor|interpreter|nurse|surgeon|therapist|counselor|pharmacist|chaplain|hospitalist|cardiologist|oncologist"
     r"|pediatrician|neurologist|psychiatrist|provider|physician|pcp|attending|resident|patient|pt|client"
 )
-_RELATION = re.compile(rf"\b(?i:{_RELATIONS})(?:'s)?(?:(?i:\s*,\s*|\s+(?:is\s+)?(?:named|called)\s+|\s+name\s+is\s+|\s+is\s+|\s*\(\s*|\s+))(?:(?i:mr|mrs|ms|dr)\.?\s+)?")
+_RELATION = re.compile(
+    rf"\b(?i:{_RELATIONS})(?:'s)?(?:(?i:\s*,\s*|\s+(?:is\s+)?(?:named|called)\s+|\s+name\s+is\s+|\s+is\s+|\s*\(\s*|\s+))(?:(?i:mr|mrs|ms|dr)\.?\s+)?"
+)
 _PHRASE = re.compile(
     r"\b(?i:(?:my|his|her|their|whose|patient'?s?|your|the)\s+name(?:s)?\s+(?:is|was|are)|goes\s+by|known\s+as|a\.?k\.?a\.?|aka|n[ee]e|formerly|prefers\s+(?:to\s+be\s+called|the\s+name)|likes\s+to\s+be\s+called|(?:i\s+am|i'm|this\s+is)(?=\s+(?:dr|[A-Z]))"
     r"|signed\s+by|signed,|dictated\s+by|authored\s+by|transcribed\s+by|dear|hello|hi|sincerely,?|regards,?|thanks,?|thank\s+you,?)[\s:,\"]+"
@@ -78,7 +80,11 @@ def _after(pattern: re.Pattern[str], *, sure: bool, listed: bool = False) -> Cal
 
 def _one_after(text: str, start: int, sure: bool, listed: bool) -> Iterator[tuple[int, int]]:
     token = TOKEN.match(text, start)
-    if listed and (token is None or evidence(token["word"]) is not Evidence.NAME or is_short_capitals(token["word"], text)):
+    if listed and (
+        token is None
+        or evidence(token["word"]) is not Evidence.NAME
+        or is_short_capitals(token["word"], text)
+    ):
         return
     end = run_end(text, start, sure=sure)
     if end is not None:
@@ -106,7 +112,9 @@ def _after_label(text: str) -> Iterator[tuple[int, int]]:
         start = match.end()
         end = run_end(text, start, sure=True, lower=True)
         if end is None and _NAME_LABEL.search(match[0]):
-            unlisted = re.compile(r"[a-z]+(?:['-][a-z]+)*(?: [a-z]+(?:['-][a-z]+)*){0,2}(?=\s*(?:[,;.\n]|$|\s{2}))").match(text, start)
+            unlisted = re.compile(
+                r"[a-z]+(?:['-][a-z]+)*(?: [a-z]+(?:['-][a-z]+)*){0,2}(?=\s*(?:[,;.\n]|$|\s{2}))"
+            ).match(text, start)
             end = unlisted.end() if unlisted else None
         if end is None:
             continue
@@ -125,11 +133,17 @@ def _before_credential(text: str) -> Iterator[tuple[int, int]]:
 
 def _start_before(text: str, end: int, *, sure: bool) -> int | None:
     """Where the name begins that ends at `end`; None where the word before is no name."""
-    last = re.compile(r"(?P<word>[A-Z][A-Za-z]*(?:['-]+[A-Za-z]+)*)(?P<dot>\.?)$").search(text[max(0, end - 40) : end])
+    last = re.compile(r"(?P<word>[A-Z][A-Za-z]*(?:['-]+[A-Za-z]+)*)(?P<dot>\.?)$").search(
+        text[max(0, end - 40) : end]
+    )
     if last is None:
         return None
     found = evidence(last["word"])
-    if found is Evidence.WORD or (found is not Evidence.NAME and not sure) or is_short_capitals(last["word"], text):
+    if (
+        found is Evidence.WORD
+        or (found is not Evidence.NAME and not sure)
+        or is_short_capitals(last["word"], text)
+    ):
         return None
     start = run_start(text, end - len(last[0]), sure=sure)
     if found is Evidence.NAME_OR_WORD and start == end - len(last[0]):
@@ -143,7 +157,11 @@ def _start_before(text: str, end: int, *, sure: bool) -> int | None:
 def _surname_with_verb(text: str) -> Iterator[tuple[int, int]]:
     for match in TOKEN.finditer(text):
         word = match["word"]
-        if is_surname(word) and not is_short_capitals(word, text) and _PERSON_VERBS.match(text, match.end("word")):
+        if (
+            is_surname(word)
+            and not is_short_capitals(word, text)
+            and _PERSON_VERBS.match(text, match.end("word"))
+        ):
             start = run_start(text, match.start(), sure=False)
             yield start, match.end("word")
 
@@ -156,7 +174,13 @@ def _bare(eponym: str) -> str:
     return re.escape(eponym).replace("'s", "(?:'s)?")
 
 
-_EPONYM_WORDS = tuple(sorted((canonical_series(pl.Series(word_list("eponyms.txt") + word_list("drugs.txt")))).to_list(), key=len, reverse=True))
+_EPONYM_WORDS = tuple(
+    sorted(
+        (canonical_series(pl.Series(word_list("eponyms.txt") + word_list("drugs.txt")))).to_list(),
+        key=len,
+        reverse=True,
+    )
+)
 _EPONYM = re.compile(
     rf"(?<![\w-])(?i:{'|'.join(_bare(e) for e in _EPONYM_WORDS)})(?:'?s|')?(?![\w-])"
     r"(?i:(?:[\s-]+(?:disease|syndrome|sign|test|palsy|score|scale|catheter|cyst|fracture|tumou?r|lymphoma|thyroiditis|chorea|sarcoma|criteria|position|maneuver|dementia|body|bodies|phenomenon|disorder|esophagus|tubes?|drain|pump|monitor|coma|index|angina|node|gait))*)"
@@ -168,12 +192,25 @@ RULES: tuple[Rule, ...] = (
     Rule("name.label", "NAME", r"(?i)[a-z]\s*[:=#-]\s*[a-z]", _after_label),
     Rule("name.credential", "NAME", r"[A-Z][a-zA-Z.'-]+,?\s+[A-Z]", _before_credential),
     Rule("name.relation", "NAME", rf"(?i)\b({_RELATIONS})\b", _after(_RELATION, sure=True, listed=False)),
-    Rule("name.phrase", "NAME", r"(?i)(name|goes by|known as|a\.?k\.?a|nee|formerly|prefers|called|i am|i'm|this is|signed|dictated|authored|transcribed|dear|hello|\bhi\b|sincerely|regards|thank)", _after(_PHRASE, sure=True)),
-    Rule("name.beside_phrase", "NAME", _CAPITAL, _after(_PERSONAL_PHRASE, sure=False, listed=True), tier="list"),
+    Rule(
+        "name.phrase",
+        "NAME",
+        r"(?i)(name|goes by|known as|a\.?k\.?a|nee|formerly|prefers|called|i am|i'm|this is|signed|dictated|authored|transcribed|dear|hello|\bhi\b|sincerely|regards|thank)",
+        _after(_PHRASE, sure=True),
+    ),
+    Rule(
+        "name.beside_phrase", "NAME", _CAPITAL, _after(_PERSONAL_PHRASE, sure=False, listed=True), tier="list"
+    ),
     Rule("name.before_verb", "NAME", _CAPITAL, _surname_with_verb, tier="list"),
     Rule("name.listed", "NAME", _CAPITAL, listed_runs, tier="list"),
     Rule("name.lower_case", "NAME", r"[a-z]{3}", lower_case_runs, tier="list"),
-    Rule("eponym", "KEEP", rf"(?i)({'|'.join(sorted({re.escape(e.split()[0].split('-')[0].split(chr(39))[0]) for e in _EPONYM_WORDS}))})", _eponyms, tier="allow"),
+    Rule(
+        "eponym",
+        "KEEP",
+        rf"(?i)({'|'.join(sorted({re.escape(e.split()[0].split('-')[0].split(chr(39))[0]) for e in _EPONYM_WORDS}))})",
+        _eponyms,
+        tier="allow",
+    ),
 )
 
 
@@ -189,7 +226,9 @@ def extend_names(texts: pl.Series, spans: pl.DataFrame) -> pl.DataFrame:
     ids = names["text_id"].unique()
     canonical = dict(zip(ids.to_list(), canonical_series(texts.gather(ids)).to_list(), strict=True))
     rows = [row for name in names.iter_rows() for row in _extended(canonical[name[0]], name)]
-    return pl.concat([spans.filter(pl.col("kind") != "NAME"), span_frame(rows).unique()]).select(list(SPAN_SCHEMA))
+    return pl.concat([spans.filter(pl.col("kind") != "NAME"), span_frame(rows).unique()]).select(
+        list(SPAN_SCHEMA)
+    )
 
 
 def _extended(text: str, row: tuple[int, int, int, str, str]) -> Iterator[tuple[int, int, int, str, str]]:
@@ -220,7 +259,11 @@ def _list_run(text: str, end: int) -> Iterator[tuple[int, int]]:
             return
         found = evidence(token["word"])
         certain = found is Evidence.NAME and (is_any_given(token["word"]) or is_surname(token["word"]))
-        possible = found is Evidence.NAME_OR_WORD and is_any_given(token["word"]) and text[token.end() : token.end() + 1] in ",.;" 
+        possible = (
+            found is Evidence.NAME_OR_WORD
+            and is_any_given(token["word"])
+            and text[token.end() : token.end() + 1] in ",.;"
+        )
         if not certain and not possible:
             return
         new_end = run_end(text, join.end(), sure=possible)

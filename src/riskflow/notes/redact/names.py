@@ -10,23 +10,38 @@ from collections.abc import Iterator
 from enum import Enum
 from functools import cache
 
-from riskflow.notes.redact.text import given_names, lower_case_given_names, ordinary_words, surnames, word_list
+from riskflow.notes.redact.text import (
+    given_names,
+    lower_case_given_names,
+    ordinary_words,
+    surnames,
+    word_list,
+)
 
 _PARTICLES = (
     r"(?:de\s+las?|de\s+los|van\s+der|van\s+den|van\s+de|von\s+der|de|del|della|di|da|do|dos|das|du|van|von|der|den|ter|ten"
     r"|la|le|los|el|al|bin|ibn|abu|ben|san|santa|st\.|mac)"
 )
 WORD = r"(?:[A-Z][A-Za-z]*(?:['-]+[A-Za-z]+)*'?)"
-TOKEN = re.compile(rf"(?P<particles>(?:(?i:{_PARTICLES})\s+)*)(?P<dash>(?:al|el|d|l|de)[-'])?(?P<word>{WORD})(?P<dot>\.?)")
-LOWER_TOKEN = re.compile(rf"(?P<particles>(?:{_PARTICLES}\s+)*)(?P<dash>(?:al|el|d|l)[-'])?(?P<word>[a-z]+(?:['-]+[a-z]+)*)(?P<dot>)", re.I)
+TOKEN = re.compile(
+    rf"(?P<particles>(?:(?i:{_PARTICLES})\s+)*)(?P<dash>(?:al|el|d|l|de)[-'])?(?P<word>{WORD})(?P<dot>\.?)"
+)
+LOWER_TOKEN = re.compile(
+    rf"(?P<particles>(?:{_PARTICLES}\s+)*)(?P<dash>(?:al|el|d|l)[-'])?(?P<word>[a-z]+(?:['-]+[a-z]+)*)(?P<dot>)",
+    re.I,
+)
 SUFFIX = re.compile(r",?\s+(?:Jr|Sr|JR|SR|jr|sr|II|III|IV)\b\.?")
-_JOIN = re.compile(r"[ \t]{1,2}(?:\"[A-Za-z]+\"\s|\([A-Z][a-z]+\)\s|'[A-Z][a-z]+'\s)?|\s?-\s?|(?<=\.)|\s*\n?(?=\Z)")
+_JOIN = re.compile(
+    r"[ \t]{1,2}(?:\"[A-Za-z]+\"\s|\([A-Z][a-z]+\)\s|'[A-Z][a-z]+'\s)?|\s?-\s?|(?<=\.)|\s*\n?(?=\Z)"
+)
 CREDENTIALS = frozenset(
     "md do rn lpn lvn np pa pac pa-c dnp aprn arnp crna cnm cns cna bsn msn phd psyd pharmd rph dds dmd dpm od dc dpt pt ot"
     " otr slp lcsw msw lmft lpc lmhc mph mba facs facc fnp fnp-c fnp-bc agnp pmhnp ma rd ldn rdn emt np-c ccc-slp mbbs frcs"
     " facp facep esq jd edd bcba cma ms".split()
 )
-_MONTHS = frozenset("january february march april may june july august september october november december".split())
+_MONTHS = frozenset(
+    "january february march april may june july august september october november december".split()
+)
 _SHORT_CAPITALS = 3
 MOST_WORDS = 6
 
@@ -156,21 +171,33 @@ def _continues(token: re.Match[str], words: int, sure: bool, text: str) -> bool:
     if found is Evidence.UNKNOWN:
         return (sure or words > 0) and not (word.isupper() and words > 0 and text.isupper()) and len(word) > 1
     if found is Evidence.NAME_OR_WORD:
-        return (sure and words == 0) or (words > 0 and sure and not text.isupper() and _ends_name(text, token))
+        return (sure and words == 0) or (
+            words > 0 and sure and not text.isupper() and _ends_name(text, token)
+        )
     return False
 
 
 def _ends_name(text: str, token: re.Match[str]) -> bool:
     """`John Young,` ends a name; `Dr. Smith Will call` does not: the word after must not be a verb of it."""
-    return re.match(r"\s+(?:call|see|be|follow|return|need|have|continue|require|discuss)\b", text[token.end() : token.end() + 12]) is None
+    return (
+        re.match(
+            r"\s+(?:call|see|be|follow|return|need|have|continue|require|discuss)\b",
+            text[token.end() : token.end() + 12],
+        )
+        is None
+    )
 
 
 def _initial_before_name(text: str, token: re.Match[str]) -> bool:
     after = TOKEN.match(text, token.end() + (text[token.end() : token.end() + 1] == " "))
-    return after is not None and (is_surname(after["word"]) or (is_initial(after) and _initial_before_name(text, after)))
+    return after is not None and (
+        is_surname(after["word"]) or (is_initial(after) and _initial_before_name(text, after))
+    )
 
 
-_BACK = re.compile(rf"(?P<particles>(?:\b(?i:{_PARTICLES})\s+)*)\b(?P<word>{WORD})(?P<dot>\.?)(?P<gap>[ \t]|-|)$")
+_BACK = re.compile(
+    rf"(?P<particles>(?:\b(?i:{_PARTICLES})\s+)*)\b(?P<word>{WORD})(?P<dot>\.?)(?P<gap>[ \t]|-|)$"
+)
 
 
 def run_start(text: str, start: int, *, sure: bool) -> int:
@@ -193,7 +220,24 @@ def run_start(text: str, start: int, *, sure: bool) -> int:
 
 
 def _is_particle(text: str) -> bool:
-    return text.split()[0].lower() in ("de", "del", "della", "di", "da", "dos", "das", "du", "van", "von", "bin", "ibn", "abu", "al", "el", "st.")
+    return text.split()[0].lower() in (
+        "de",
+        "del",
+        "della",
+        "di",
+        "da",
+        "dos",
+        "das",
+        "du",
+        "van",
+        "von",
+        "bin",
+        "ibn",
+        "abu",
+        "al",
+        "el",
+        "st.",
+    )
 
 
 def _precedes(token: re.Match[str], sure: bool, text: str) -> bool:
@@ -230,7 +274,12 @@ def _listed_end(text: str, token: re.Match[str]) -> int | None:
     if is_given(word) and word.lower() not in _protected():
         return run_end(text, token.start(), sure=False)
     after = TOKEN.match(text, token.end() + 1) if text[token.end() : token.end() + 1] == " " else None
-    if is_any_given(word) and after is not None and is_surname(after["word"]) and after["word"].lower() not in _protected():
+    if (
+        is_any_given(word)
+        and after is not None
+        and is_surname(after["word"])
+        and after["word"].lower() not in _protected()
+    ):
         return run_end(text, after.start(), sure=False)
     if is_initial(token) and token["dot"] and _initial_before_name(text, token):
         return run_end(text, token.start(), sure=False)

@@ -45,10 +45,7 @@ _LIVES = (
     r"|home\s+in|house\s+in|farm\s+in|apartment\s+in|flew\s+(?:in\s+)?from|visiting\s+from|drove\s+(?:in\s+)?from|city\s+of|town\s+of|village\s+of|city\s*:|town\s*:|birthplace\s*:|county\s*:)"
 )
 _EMPLOYED = r"(?:employed\s+(?:by|at|with)|works\s+(?:at|for)|worked\s+(?:at|for)|working\s+(?:at|for)|job\s+at|employer\s*:|retired\s+from)"
-_LARGE = frozenset(
-    folded(name)
-    for name in (_STATES + "|" + _STATE_CODES).split("|")
-) | frozenset(
+_LARGE = frozenset(folded(name) for name in (_STATES + "|" + _STATE_CODES).split("|")) | frozenset(
     "usa us america canada mexico england france germany italy spain china japan india korea vietnam philippines cuba haiti"
     " jamaica guatemala honduras salvador colombia peru brazil argentina russia ukraine poland ireland scotland greece iran"
     " iraq syria israel egypt nigeria ghana ethiopia somalia kenya africa europe asia pakistan bangladesh nepal thailand"
@@ -58,13 +55,14 @@ _LARGE = frozenset(
 _FUNCTION_WORDS = frozenset(
     "the a an of in on at to from by for and or his her their its this that down up across per times every each more less about"
     " over under blocks block miles mile steps days day weeks week months month years year hours hour minutes minute feet foot"
-    " times mg ml units in with without who was is are were has had min sec degrees"
-    .split()
+    " times mg ml units in with without who was is are were has had min sec degrees".split()
 )
 
 _CITIES = tuple(city for city in word_list("cities.txt") if not city.startswith("~"))
 _CITY_PATTERN = "|".join(re.escape(city) for city in sorted(_CITIES, key=len, reverse=True))
-_CITY_WORDS = frozenset(word for city in word_list("cities.txt") for word in folded(city.removeprefix("~")).split())
+_CITY_WORDS = frozenset(
+    word for city in word_list("cities.txt") for word in folded(city.removeprefix("~")).split()
+)
 
 
 def _is_plain_street(match: re.Match[str]) -> bool:
@@ -97,8 +95,6 @@ def _named_runs(text: str, start: int) -> tuple[int, int] | None:
     return start, end - (text[end - 1] in ".,")
 
 
-
-
 def _after(pattern: str, flags: int = _I) -> object:
     compiled = re.compile(pattern + r"\s+(?:the\s+)?", flags)
 
@@ -125,17 +121,23 @@ def _is_also_a_name(word: str) -> bool:
     return word[0].isupper() and plain in surnames() and plain not in _GENERIC
 
 
-_SURE_FACILITIES = frozenset({"Hospital", "Hospitals", "Medical", "School", "University", "College", "Church", "Nursing", "Memorial"})
+_SURE_FACILITIES = frozenset(
+    {"Hospital", "Hospitals", "Medical", "School", "University", "College", "Church", "Nursing", "Memorial"}
+)
 _GENERIC = frozenset(
     "general day state city county new old main central local north south east west children pain care acute long short home"
-    " family senior women men emergency high public rehab primary elementary middle hand foot heart bone church school mental"
-    .split()
+    " family senior women men emergency high public rehab primary elementary middle hand foot heart bone church school mental".split()
 )
 
 
 def _names_something(word: str) -> bool:
     plain = folded(word).strip(".,'").removesuffix("'s")
-    return word[0].isupper() and (plain in _CITY_WORDS or plain not in ordinary_words()) and plain not in _SPECIALTIES and plain != "st"
+    return (
+        word[0].isupper()
+        and (plain in _CITY_WORDS or plain not in ordinary_words())
+        and plain not in _SPECIALTIES
+        and plain != "st"
+    )
 
 
 _SPECIALTIES = frozenset(
@@ -169,8 +171,18 @@ RULES: tuple[Rule, ...] = (
             _I,
         ),
     ),
-    Rule("geo.po_box", "GEO", r"(?i)box\s*\d", matches(r"\b(?:P\.?\s?O\.?\s*|post\s+office\s+)Box\s*#?\s*\d+", flags=_I)),
-    Rule("geo.unit", "GEO", r"(?i)\b(apt|apartment)\b", matches(r"\b(?:apt|apartment)\.?\s*#?\s*(?=[A-Za-z]?\d|[A-Z]\b)[A-Za-z0-9-]+", flags=0)),
+    Rule(
+        "geo.po_box",
+        "GEO",
+        r"(?i)box\s*\d",
+        matches(r"\b(?:P\.?\s?O\.?\s*|post\s+office\s+)Box\s*#?\s*\d+", flags=_I),
+    ),
+    Rule(
+        "geo.unit",
+        "GEO",
+        r"(?i)\b(apt|apartment)\b",
+        matches(r"\b(?:apt|apartment)\.?\s*#?\s*(?=[A-Za-z]?\d|[A-Z]\b)[A-Za-z0-9-]+", flags=0),
+    ),
     Rule(
         "geo.city_state_zip",
         "GEO",
@@ -181,21 +193,61 @@ RULES: tuple[Rule, ...] = (
         "geo.city_state",
         "GEO",
         rf",\s*({_STATE_CODES}|{_STATES})\b",
-        _after(rf"\b(?:in|from|of|near|to|at|outside|:|moved|visiting)(?=\s+{_CITY},\s*(?:{_STATE_CODES}|{_STATES})\b)", 0),  # type: ignore[arg-type]
+        _after(
+            rf"\b(?:in|from|of|near|to|at|outside|:|moved|visiting)(?=\s+{_CITY},\s*(?:{_STATE_CODES}|{_STATES})\b)",
+            0,
+        ),  # type: ignore[arg-type]
     ),
-    Rule("geo.city_before_state", "GEO", rf",\s*({_STATES})\b", matches(rf"\b(?P<phi>{_WORD}(?:[ ]{_WORD})?),\s*(?:{_STATES})\b", lambda m: m["phi"].split()[0].lower() not in _LARGE and m["phi"].split()[0].lower() not in ordinary_words() | {"in"})),
-    Rule("geo.zip_after_state", "GEO", r"\d{5}", matches(rf"\b(?:{_STATE_CODES}|{_STATES})\.?,?\s+(?P<phi>\d{{5}}(?:-\d{{4}})?)(?![\d-])")),
-    Rule("geo.zip_labelled", "GEO", r"(?i)(zip|postal)", matches(r"\b(?:zip|postal)(?:\s*code)?\W{0,4}(?:is|of|was)?\W{0,3}(?P<phi>\d{5}(?:-?\d{4})?)(?!\d)", flags=_I)),
+    Rule(
+        "geo.city_before_state",
+        "GEO",
+        rf",\s*({_STATES})\b",
+        matches(
+            rf"\b(?P<phi>{_WORD}(?:[ ]{_WORD})?),\s*(?:{_STATES})\b",
+            lambda m: (
+                m["phi"].split()[0].lower() not in _LARGE
+                and m["phi"].split()[0].lower() not in ordinary_words() | {"in"}
+            ),
+        ),
+    ),
+    Rule(
+        "geo.zip_after_state",
+        "GEO",
+        r"\d{5}",
+        matches(rf"\b(?:{_STATE_CODES}|{_STATES})\.?,?\s+(?P<phi>\d{{5}}(?:-\d{{4}})?)(?![\d-])"),
+    ),
+    Rule(
+        "geo.zip_labelled",
+        "GEO",
+        r"(?i)(zip|postal)",
+        matches(
+            r"\b(?:zip|postal)(?:\s*code)?\W{0,4}(?:is|of|was)?\W{0,3}(?P<phi>\d{5}(?:-?\d{4})?)(?!\d)",
+            flags=_I,
+        ),
+    ),
     Rule("geo.zip_plus_four", "GEO", r"\d{5}-\d{4}", matches(r"(?<![\w.-])\d{5}-\d{4}(?![\w-]|\.\d)")),
     Rule(
         "geo.county",
         "GEO",
         r"[A-Z].*\s(County|Parish|Borough|Township)",
-        matches(rf"\b(?P<phi>{_WORD}(?:[ ]{_WORD})?\s+(?:County|Parish|Borough|Township))\b", lambda m: _names_something(m["phi"].split()[0]) or _names_something(m["phi"].split()[-2])),
+        matches(
+            rf"\b(?P<phi>{_WORD}(?:[ ]{_WORD})?\s+(?:County|Parish|Borough|Township))\b",
+            lambda m: _names_something(m["phi"].split()[0]) or _names_something(m["phi"].split()[-2]),
+        ),
     ),
     Rule("geo.facility", "GEO", rf"[A-Z].*({_FACILITY})", _facility),
-    Rule("geo.lives_in", "GEO", r"(?i)\b(liv|resid|moved|native|born|raised|grew|travel|relocat|hometown|trans|home|house|farm|apart|flew|visit|drove|city|town|village|birthplace|county)", _after(r"\b" + _LIVES)),  # type: ignore[arg-type]
+    Rule(
+        "geo.lives_in",
+        "GEO",
+        r"(?i)\b(liv|resid|moved|native|born|raised|grew|travel|relocat|hometown|trans|home|house|farm|apart|flew|visit|drove|city|town|village|birthplace|county)",
+        _after(r"\b" + _LIVES),
+    ),  # type: ignore[arg-type]
     Rule("name.employer", "NAME", r"(?i)\b(employe|work|job|retired)", _after(r"\b" + _EMPLOYED)),  # type: ignore[arg-type]
-    Rule("geo.coordinates", "GEO", r"\d\.\d{4}", matches(r"(?<![\d.])-?\d{1,3}\.\d{4,}\s*[NS]?\s*,\s*-?\d{1,3}\.\d{4,}\s*[EW]?\b")),
+    Rule(
+        "geo.coordinates",
+        "GEO",
+        r"\d\.\d{4}",
+        matches(r"(?<![\d.])-?\d{1,3}\.\d{4,}\s*[NS]?\s*,\s*-?\d{1,3}\.\d{4,}\s*[EW]?\b"),
+    ),
     Rule("geo.city", "GEO", _CITY_PATTERN, matches(rf"(?<![\w'-])(?:{_CITY_PATTERN})(?![\w-])"), tier="list"),
 )

@@ -39,8 +39,14 @@ KINDS: dict[str, str] = {
 KEEP = "KEEP"
 """Kind of a span that protects clinical text (an eponym, a drug) from the weaker detectors."""
 
-TIERS = ("known", "deny", "rule", "allow", "list", "ner")
-"""Order of belief, by the word before the colon of a source. `allow` protects from the tiers after it."""
+TIERS = ("marker", "known", "deny", "exempt", "rule", "allow", "list", "ner")
+"""Order of belief, by the word before the colon of a source.
+
+`marker`: a marker that stands in the text already; `known`: the record's own identifiers; `deny`, `exempt`: the policy's lists of terms; `rule`: context or checksum;
+`allow`: clinical terms; `list`: membership of a list alone; `ner`: the model. Spans of `marker`, `exempt` and
+`allow` are no findings: they protect from the tiers after them.
+"""
+PROTECTORS = ("marker", "exempt", "allow")
 
 SPAN_SCHEMA: dict[str, type[pl.DataType]] = {
     "text_id": pl.UInt32,
@@ -96,7 +102,7 @@ def tier(source: str = "source") -> pl.Expr:
 def merge_spans(spans: pl.DataFrame) -> pl.DataFrame:
     """Return disjoint spans: every character that a believed span covers stays covered.
 
-    1. A `list` or `ner` span that lies inside an `allow` span is dropped; all `allow` spans are then dropped.
+    1. A span that lies inside a protecting span of an earlier tier is dropped; then these are dropped.
     2. Spans that overlap become one span over all of them. Its kind and source are those of the longest
        member; of equally long ones that of the
        most believed tier, then the first of `KINDS`, then the first source of the alphabet.
@@ -115,19 +121,21 @@ def _kind_rank() -> pl.Expr:
 
 
 def _unprotected(ranked: pl.DataFrame) -> pl.DataFrame:
-    allow = TIERS.index("allow")
-    protectors = ranked.filter(pl.col("tier") == allow)
-    believed = ranked.filter(pl.col("tier") != allow)
+    protects = pl.col("tier").is_in([TIERS.index(name) for name in PROTECTORS])
+    protectors, believed = ranked.filter(protects), ranked.filter(~protects)
     if protectors.is_empty():
         return believed
-    weak = believed.filter(pl.col("tier") > allow)
     shielded = (
-        weak.join(protectors.select("text_id", "start", "end"), on="text_id", suffix="_allow")
-        .filter((pl.col("start") >= pl.col("start_allow")) & (pl.col("end") <= pl.col("end_allow")))
-        .select(weak.columns)
+        believed.join(protectors.select("text_id", "start", "end", "tier"), on="text_id", suffix="_by")
+        .filter(
+            pl.col("tier") > pl.col("tier_by"),
+            pl.col("start") >= pl.col("start_by"),
+            pl.col("end") <= pl.col("end_by"),
+        )
+        .select(believed.columns)
+        .unique()
     )
-    kept = weak.join(shielded.unique(), on=list(weak.columns), how="anti")
-    return pl.concat([believed.filter(pl.col("tier") <= allow), kept])
+    return believed.join(shielded, on=believed.columns, how="anti")
 
 
 def _united(ranked: pl.DataFrame) -> pl.DataFrame:

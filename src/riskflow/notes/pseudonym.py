@@ -1,0 +1,98 @@
+"""Keyed surrogates: pseudonyms by HMAC, day shifts per patient, and the key that both need.
+
+The key never is in config, params, command lines, artifacts or logs: it is read inside the process from a
+file that only its owner may read, or from the environment.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import hmac
+import os
+import secrets
+import stat
+from pathlib import Path
+
+from riskflow.errors import RiskflowError
+
+KEY_VARIABLE = "RISKFLOW_NOTES_KEY"
+SHORTEST_KEY = 16
+LETTERS = "bcdfghjklmnpqrstvwxz"
+"""Letters of a pseudonym. No vowel and no digit: none is ever a word, a name, a date or a number."""
+PSEUDONYM_LENGTH = 16
+MOST_DAYS = 364
+_CREATE_HINT = "make one with: head -c 32 /dev/urandom | base64 > notes.key && chmod 600 notes.key"
+
+
+def load_key(key_file: str | Path = "") -> bytes:
+    """Return the secret key of the file, or of the environment variable where no file is named.
+
+    Raises RiskflowError where there is no key, it is shorter than 16 bytes, or the file's permissions are
+    wider than 0600.
+    """
+    raw = _file_key(Path(key_file)) if str(key_file) else os.environ.get(KEY_VARIABLE, "").strip().encode()
+    if not raw:
+        raise RiskflowError(
+            f"no key for pseudonyms: notes.policy.key_file is empty and {KEY_VARIABLE} is not set",
+            f"{_CREATE_HINT}, then set notes.policy.key_file: notes.key",
+        )
+    if len(raw) < SHORTEST_KEY:
+        raise RiskflowError(
+            f"the key for pseudonyms has {len(raw)} bytes, at least {SHORTEST_KEY} are needed", _CREATE_HINT
+        )
+    return raw
+
+
+def _file_key(path: Path) -> bytes:
+    try:
+        mode = stat.S_IMODE(path.stat().st_mode)
+    except FileNotFoundError:
+        raise RiskflowError(f"the key file {path} is not there", _CREATE_HINT) from None
+    if mode & 0o077:
+        raise RiskflowError(
+            f"the key file {path} has permissions {mode:04o}: others may read it", f"chmod 600 {path}"
+        )
+    return path.read_bytes().strip()
+
+
+def create_key(path: Path) -> None:
+    """Write a new random key that only its owner may read; an existing file is left as it is."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return
+    with os.fdopen(handle, "w", encoding="ascii") as file:
+        file.write(secrets.token_hex(32) + "\n")
+
+
+def keyed_hash(key: bytes, *parts: str) -> str:
+    """Return 32 hexadecimal digits that only the holder of the key can compute from the parts."""
+    return _mac(key, "hash", *parts).hex()[:32]
+
+
+def pseudonym(key: bytes, *parts: str) -> str:
+    """Return 16 consonants (69 bits) for the parts: the same key and parts give the same, another key another."""
+    number = int.from_bytes(_mac(key, "pseudonym", *parts), "big")
+    letters = []
+    for _ in range(PSEUDONYM_LENGTH):
+        number, place = divmod(number, len(LETTERS))
+        letters.append(LETTERS[place])
+    return "".join(letters)
+
+
+def shift_days(key: bytes, patient_id: str) -> int:
+    """Return the days by which all dates of a patient move: -364 to 364, never 0."""
+    place = int.from_bytes(_mac(key, "shift", patient_id), "big") % (2 * MOST_DAYS)
+    return place - MOST_DAYS + (place >= MOST_DAYS)
+
+
+def shifted(key: bytes, patient_id: str, day: dt.date) -> dt.date:
+    """Return the day moved by the patient's shift; intervals between a patient's days stay as they are."""
+    return day + dt.timedelta(days=shift_days(key, patient_id))
+
+
+def _mac(key: bytes, *parts: str) -> bytes:
+    message = b"".join(len(part.encode()).to_bytes(4, "big") + part.encode() for part in parts)
+    return hmac.digest(key, message, hashlib.sha256)
