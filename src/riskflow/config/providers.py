@@ -164,6 +164,23 @@ class GraphSection(Section):
     """Smaller holdings are left out."""
 
 
+class Neo4jSection(Section):
+    """The graph server, where `graph.backend` is neo4j. Any server that speaks Bolt and standard Cypher."""
+
+    uri: str = Field(default="bolt://127.0.0.1:7687", pattern=r"^(bolt|neo4j)(\+s|\+ssc)?://[^\s@]+$")
+    """Address: bolt://host:port, neo4j://… for a cluster, +s for TLS; never with a password in it."""
+    database: str = Field(default="neo4j", min_length=1)
+    """Database that holds the ownership graph and nothing else."""
+    user: str = "neo4j"
+    """User; may read, write and create constraints."""
+    password_file: str = ""
+    """File with the password on its first line; empty: environment variable RISKFLOW_NEO4J_PASSWORD."""
+    batch: int = Field(default=1000, ge=1, le=100_000)
+    """NPIs per query."""
+    retry_seconds: int = Field(default=60, ge=0, le=3600)
+    """How long a batch is tried again after transient errors (a restart, a lost connection, a deadlock)."""
+
+
 class ExclusionsSection(Section):
     """What exclusions mean and how names are matched."""
 
@@ -215,14 +232,14 @@ class DeltaSection(Section):
     newer_than: dt.date | None = None
     """Score providers whose registry row was updated after this day; null: all."""
     reference: str = ""
-    """Results folder of the full run whose references to use; empty: this run's own."""
+    """Folder of the full run whose references to use, such as results/providers; empty: this run's own."""
 
 
 class PreviousSection(Section):
     """An earlier run to compare with."""
 
     run: str = ""
-    """Results folder of an earlier run (its results/providers); empty: no comparison."""
+    """Folder of an earlier run to compare with, such as results_may/providers; empty: no comparison."""
 
 
 class BacktestSection(Section):
@@ -259,6 +276,7 @@ class ProvidersConfig(Section):
     components: ComponentsSection = ComponentsSection()
     peers: PeersSection = PeersSection()
     graph: GraphSection = GraphSection()
+    neo4j: Neo4jSection = Neo4jSection()
     exclusions: ExclusionsSection = ExclusionsSection()
     tiers: TiersSection = TiersSection()
     flags: FlagsSection = FlagsSection()
