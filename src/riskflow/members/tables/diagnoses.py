@@ -11,6 +11,7 @@ import polars as pl
 
 from riskflow.errors import RiskflowError
 from riskflow.members.tables import raw
+from riskflow.members.tables.language import atom
 
 ANY_AGE = (0, 255)
 _SEX = {"female": "F", "male": "M"}
@@ -106,8 +107,6 @@ def ages(text: str | None) -> tuple[int, int]:
     """Return the lowest and highest age that a condition such as `age >= 2` or `6 <= age <= 18` allows."""
     if text is None:
         return ANY_AGE
-    from riskflow.members.tables.language import atom
-
     found = atom(text.strip())
     return found.low, found.high
 

@@ -19,10 +19,10 @@ from riskflow.contracts.members_tables import METALS, MODELS, TABLES
 from riskflow.errors import RiskflowError
 from riskflow.members.tables import algorithm, diagnoses, raw
 from riskflow.members.tables.language import atom
+from riskflow.members.tables.load import check_complete
 from riskflow.receipts import Receipt
 
 SOURCES = Path(__file__).parent / "sources.json"
-INPUTS = frozenset({"AGE_LAST", "ENROLDURATION", "MALE", "FEMALE"})
 _FACTOR = re.compile(r"CSR_INDICATOR = (\d+) then \w+_(\w+) = SCORE_\w+ x ([\d.]+)")
 _DURATION = re.compile(r"(\d+) = (\d+)\D(\d+) days")
 
@@ -68,25 +68,6 @@ def build(source: Path, spec: dict[str, Any]) -> dict[str, pl.DataFrame]:
     }
     check_complete(frames)
     return {name: _keyed(frame, spec, name) for name, frame in frames.items()}
-
-
-def check_complete(frames: dict[str, pl.DataFrame]) -> None:
-    """Raise unless every variable that is tested, summed or paid can be set by something."""
-    for model in MODELS:
-        steps = frames["statements"].filter(model=model)
-        made = {
-            *frames["categories"]["variable"],
-            *frames["drugs"]["variable"],
-            *steps.filter(part="then")["variable"],
-            *INPUTS,
-        }
-        paid = frames["coefficients"].filter(model=model)
-        lost = {*steps["variable"], *paid["variable"]} - made
-        if lost or paid.is_empty() or paid.height != paid["variable"].n_unique() * len(METALS):
-            raise RiskflowError(
-                f"the CMS tables of the {model} model are partial: nothing sets {', '.join(sorted(lost)) or 'it'}",
-                "look for a missing definition, hierarchy, group, metal or drug list in the release's files",
-            )
 
 
 def _keyed(frame: pl.DataFrame, spec: dict[str, Any], name: str) -> pl.DataFrame:

@@ -1,0 +1,228 @@
+"""Spans, diagnoses and drugs → one HHS-HCC score per member and plan span.
+
+Coefficients are summed as integers of 1e-12, so that no order of members, shards or threads changes a bit.
+"""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pyarrow as pa
+
+from riskflow.contracts.members_scores import SCORES
+from riskflow.contracts.members_tables import METALS, MODELS
+from riskflow.members.engine import program
+from riskflow.members.engine.enrolment import Enrolment, Ints, enrolment
+from riskflow.members.engine.evidence import mark_diagnoses, mark_drugs
+from riskflow.members.engine.marks import BLOCK, Marks
+from riskflow.members.engine.program import Program, Values
+from riskflow.members.tables.load import TableSet
+
+UNITS_PER_ONE = 10**12
+_HIGHEST_CSR = 100
+_PASSED_ON = ("plan_id", "issuer", "market", "state", "rating_area")
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Scores (SCORES contract) and the diagnoses and drugs that do not count (REJECTED contract)."""
+
+    scores: pl.DataFrame
+    rejected: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class Prices:
+    """A model's program with its coefficients: units of 1e-12 by variable (in `program.paid` order) and metal.
+
+    `names`: place of each paid variable among all variables of the year, by name.
+    """
+
+    program: Program
+    units: Ints
+    names: Ints
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What spans add up: for each span (row) how many variables, and one after another their names and prices."""
+
+    span: Ints
+    count: Ints
+    name: Ints
+    units: Ints
+
+
+def score(spans: pl.DataFrame, diagnoses: pl.DataFrame, drugs: pl.DataFrame, tables: TableSet) -> Scored:
+    """Return the scores of all plan spans with a day in the benefit year, and the evidence that does not count.
+
+    spans: member_id, span_id, sex, date_of_birth, metal, csr_indicator, enrolment_start, enrolment_end, and if
+    there plan_id, issuer, market, state, rating_area; diagnoses: member_id, code, service_date, if there
+    diagnosis_id and eligible; drugs: member_id, ndc, hcpcs, if there service_date and drug_id.
+    Unusable spans raise RiskflowError (see `enrolment`). Rows come back in the order of the spans given.
+    """
+    spans = spans.with_row_index("__row")
+    enrolled = enrolment(spans, tables)
+    marks = Marks(program.shared_variables(tables), enrolled.units)
+    rejected = [
+        mark_diagnoses(enrolled, diagnoses, tables, marks),
+        mark_drugs(enrolled, drugs, tables, marks),
+    ]
+    names, prices = priced(tables)
+    terms = _terms(enrolled, marks, prices)
+    scores = _frame(enrolled, terms, names, tables)
+    return Scored(scores, pl.concat(rejected))
+
+
+def priced(tables: TableSet) -> tuple[list[str], list[Prices]]:
+    """Return the names of all paid variables, and each model's program and prices (in the order of MODELS)."""
+    names = tables.coefficients["variable"].unique().sort().to_list()
+    place = {name: number for number, name in enumerate(names)}
+    found = []
+    for model in MODELS:
+        compiled = program.compiled(tables, model)
+        wide = tables.coefficients.filter(model=model).pivot("metal", index="variable", values="coefficient")
+        wide = wide.sort("variable").select(METALS)
+        units = np.rint(wide.to_numpy() * UNITS_PER_ONE).astype(np.int64)
+        found.append(Prices(compiled, units, np.array([place[name] for name in compiled.paid_names])))
+    return names, found
+
+
+def block_values(enrolled: Enrolment, marks: Marks, compiled: Program, number: int, lanes: Ints) -> Values:
+    """Return a model's variables (row) of some enrollees (lane) of a block, before the statements run."""
+    shared = marks.block(number)
+    values = np.zeros((len(compiled.variables), len(lanes)), np.uint8)
+    values[: shared.shape[0]] = shared[:, lanes]
+    unit = number * BLOCK + lanes
+    values[marks.rows["AGE_LAST"]] = enrolled.age_last[unit]
+    values[marks.rows["ENROLDURATION"]] = enrolled.duration[unit]
+    values[marks.rows["MALE"]] = enrolled.male[unit]
+    values[marks.rows["FEMALE"]] = 1 - enrolled.male[unit]
+    return values
+
+
+def _terms(enrolled: Enrolment, marks: Marks, prices: list[Prices]) -> list[Terms]:
+    span_of_block = np.searchsorted(enrolled.unit_of_span, np.arange(marks.blocks() + 1) * BLOCK)
+    work = partial(_block_terms, enrolled, marks, prices, span_of_block)
+    workers = int(os.environ.get("POLARS_MAX_THREADS") or os.cpu_count() or 1)
+    with ThreadPoolExecutor(workers) as pool:
+        return list(pool.map(work, range(marks.blocks())))
+
+
+def _block_terms(
+    enrolled: Enrolment, marks: Marks, prices: list[Prices], span_of_block: Ints, number: int
+) -> Terms:
+    """Return the terms of the spans of one block of enrollees, in the order of the spans."""
+    first = number * BLOCK
+    size = min(BLOCK, enrolled.units - first)
+    models = enrolled.model[first : first + size]
+    lanes, names, places, which = [], [], [], []
+    for index, price in enumerate(prices):
+        mine = np.flatnonzero(models == index)
+        if len(mine):
+            values = block_values(enrolled, marks, price.program, number, mine)
+            program.run(price.program, values)
+            paid, lane = np.nonzero(values[price.program.paid])
+            lanes.append(mine[lane])
+            names.append(price.names[paid])
+            places.append(paid)
+            which.append(np.full(len(paid), index))
+    spans = slice(span_of_block[number], span_of_block[number + 1])
+    lane_of_span = enrolled.unit_of_span[spans] - first
+    if not lanes:
+        empty = np.empty(0, np.int64)
+        return Terms(np.arange(spans.start, spans.stop), np.zeros(len(lane_of_span), np.int64), empty, empty)
+    lane = np.concatenate(lanes).astype(np.uint16)
+    order = np.argsort(lane, kind="stable")  # by enrollee; names stay in order within each
+    counts = np.bincount(lane, minlength=size)
+    starts = np.cumsum(counts) - counts
+    count = counts[lane_of_span]
+    picked = order[_ranges(starts[lane_of_span], count)]
+    place, model = np.concatenate(places)[picked], np.concatenate(which)[picked]
+    metal = np.repeat(enrolled.metal[spans], count)
+    units = _units_of(prices, model, place, metal)
+    return Terms(np.arange(spans.start, spans.stop), count, np.concatenate(names)[picked], units)
+
+
+def _units_of(prices: list[Prices], model: Ints, place: Ints, metal: Ints) -> Ints:
+    units = np.empty(len(model), np.int64)
+    for index, price in enumerate(prices):
+        mine = model == index
+        units[mine] = price.units[place[mine], metal[mine]]
+    return units
+
+
+def _ranges(start: Ints, count: Ints) -> Ints:
+    """Return start[0] … start[0]+count[0]-1, start[1] …, one after another."""
+    ends = np.cumsum(count)
+    total = int(ends[-1]) if len(ends) else 0
+    return np.arange(total) + np.repeat(start - (ends - count), count)
+
+
+def _frame(enrolled: Enrolment, terms: list[Terms], names: list[str], tables: TableSet) -> pl.DataFrame:
+    count = _joined([part.count for part in terms])
+    name = _joined([part.name for part in terms])
+    units = _joined([part.units for part in terms])
+    ends = np.cumsum(count)
+    total = np.append(0, np.cumsum(units))
+    raw = (total[ends] - total[ends - count]) / UNITS_PER_ONE
+    unit = enrolled.unit_of_span
+    spans = enrolled.spans
+    given = set(spans.columns)
+    factor = _csr_factors(spans, enrolled.metal, tables)
+    frame = spans.select(
+        "__row",
+        "member_id",
+        "span_id",
+        pl.lit(tables.benefit_year, pl.Int16).alias("benefit_year"),
+        pl.lit(tables.vintage).alias("vintage"),
+        pl.lit(tables.model_version).alias("model_version"),
+        pl.Series("model", MODELS).gather(enrolled.model[unit].astype(np.uint32)),
+        "metal",
+        pl.col("csr_indicator").cast(pl.Int64),
+        *(column if column in given else pl.lit(None).alias(column) for column in _PASSED_ON),
+        "sex",
+        pl.Series("age_last", enrolled.age_last[unit], pl.Int16),
+        pl.Series("enrolled_days", enrolled.end - enrolled.start + 1, pl.Int16),
+        pl.Series("member_months", enrolled.months),
+        pl.Series("enrolment_duration", enrolled.duration[unit], pl.Int16),
+        pl.Series("raw_score", raw),
+        pl.Series("csr_factor", factor),
+        pl.Series("csr_adjusted_score", raw * factor),
+        _texts(np.append(0, ends), name, names).alias("variables"),
+        _numbers(np.append(0, ends), units / UNITS_PER_ONE).alias("coefficients"),
+    )
+    if not frame["__row"].is_sorted():
+        frame = frame.sort("__row")
+    return frame.drop("__row").cast(dict(SCORES.schema))  # type: ignore[arg-type]
+
+
+def _csr_factors(spans: pl.DataFrame, metal: Ints, tables: TableSet) -> npt.NDArray[np.float64]:
+    factors = np.ones((_HIGHEST_CSR, len(METALS)))
+    for indicator, name, factor in tables.csr_factors.select("csr_indicator", "metal", "factor").iter_rows():
+        factors[indicator, METALS.index(name)] = factor
+    indicator = spans["csr_indicator"].cast(pl.Int64).fill_null(0).clip(0, _HIGHEST_CSR - 1).to_numpy()
+    picked: npt.NDArray[np.float64] = factors[indicator, metal]
+    return picked
+
+
+def _joined(parts: list[Ints]) -> Ints:
+    return np.concatenate(parts) if parts else np.empty(0, np.int64)
+
+
+def _texts(offsets: Ints, numbers: Ints, names: list[str]) -> pl.Series:
+    """Return a list column of names, from each row's first place and the places of the names."""
+    words = pa.DictionaryArray.from_arrays(pa.array(numbers.astype(np.int32)), pa.array(names))
+    lists = pa.LargeListArray.from_arrays(pa.array(offsets.astype(np.int64)), words)
+    return pl.Series(pl.from_arrow(lists)).cast(pl.List(pl.String))
+
+
+def _numbers(offsets: Ints, values: npt.NDArray[np.float64]) -> pl.Series:
+    lists = pa.LargeListArray.from_arrays(pa.array(offsets.astype(np.int64)), pa.array(values))
+    return pl.Series(pl.from_arrow(lists))
