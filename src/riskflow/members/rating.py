@@ -25,7 +25,10 @@ def age_factor(age: pl.Expr) -> pl.Expr:
 
 def age_on(day: pl.Expr, birth: pl.Expr) -> pl.Expr:
     """Return the age in whole years on a day; who is born on 29 February turns a year older on 1 March."""
-    had_birthday = (day.dt.month() * 100 + day.dt.day().cast(pl.Int32)) >= (
-        birth.dt.month() * 100 + birth.dt.day().cast(pl.Int32)
-    )
+    had_birthday = _month_and_day(day) >= _month_and_day(birth)
     return day.dt.year() - birth.dt.year() - pl.when(had_birthday).then(0).otherwise(1)
+
+
+def _month_and_day(date: pl.Expr) -> pl.Expr:
+    """Return 100 × month + day, in 32 bits: polars counts months in 8."""
+    return date.dt.month().cast(pl.Int32) * 100 + date.dt.day().cast(pl.Int32)
