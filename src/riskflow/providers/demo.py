@@ -128,7 +128,9 @@ def population(spec: DemoSpec) -> Population:
     start = (np.datetime64(f"{spec.years[0]}-06-01", "D") - _EPOCH).astype(int)
     end = (np.datetime64(f"{spec.years[-1]}-12-31", "D") - _EPOCH).astype(int)
     excluded_on = np.where(excluded, rng.integers(start, end, size), 0).astype(np.int32)
-    reinstated = excluded & (rng.random(size) < 0.15)
+    hit = np.nonzero(excluded)[0]
+    reinstated, waived = np.zeros(size, bool), np.zeros(size, bool)
+    reinstated[hit[1::7]], waived[hit[3::14]] = True, True
     return Population(
         npi=npi_numbers(0, size, spec.seed),
         taxonomy=taxonomy,
@@ -137,7 +139,7 @@ def population(spec: DemoSpec) -> Population:
         log_level=(10.5 + 0.4 * (taxonomy % 7) + rng.normal(0, 1.0, size)).astype(np.float32),
         excluded_on=excluded_on,
         reinstated_on=np.where(reinstated, excluded_on + rng.integers(200, 900, size), 0).astype(np.int32),
-        waived=excluded & ~reinstated & (rng.random(size) < 0.05),
+        waived=waived,
         bills_on=rng.random(size) < 0.3,
     )
 
