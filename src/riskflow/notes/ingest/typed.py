@@ -8,6 +8,7 @@ from itertools import chain
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
 
 from riskflow.contracts.notes_sources import SOURCE_TABLES
 from riskflow.notes.ingest.records import RawChunk, RawTable
@@ -114,7 +115,7 @@ def _lists(values: Sequence[Any]) -> Converted:
     kinds = set(map(type, values))
     if kinds <= {str, _NOTHING}:  # flat files: items with | between them
         values = [None if not value else [item for item in value.split("|") if item] for value in values]
-        return pl.Series(values, dtype=pl.List(pl.String)), None
+        return _list_series(values), None
     plain = kinds <= {list, _NOTHING} and set(map(type, chain.from_iterable(filter(None, values)))) <= {str}
     misfits = None
     if not plain:
@@ -127,7 +128,12 @@ def _lists(values: Sequence[Any]) -> Converted:
             [_scalar(v) for v in value] if fits and value else None
             for value, fits in zip(values, good, strict=True)
         ]
-    return pl.Series(values, dtype=pl.List(pl.String)), misfits
+    return _list_series(values), misfits
+
+
+def _list_series(values: Sequence[Any]) -> pl.Series:
+    """Texts in lists, by way of Arrow: polars would make a series of every list first."""
+    return pl.Series(pa.array(values, pa.list_(pa.string()))).cast(pl.List(pl.String))
 
 
 def _dates(values: Sequence[Any]) -> Converted:
