@@ -1,4 +1,4 @@
-"""Contracts of the provider track's scoring artifacts: what metrics, reference, score, merge, rank and explain write."""
+"""Contracts of the scoring artifacts of the provider track: what metrics, reference, score, rank and explain write."""
 
 from __future__ import annotations
 
@@ -32,21 +32,6 @@ _YEAR = in_range(1990, 2100)
 def _optional(dtype: type[pl.DataType], description: str, *checks: Check) -> Column:
     return column(dtype, description, *checks, nullable=True)
 
-
-UNIVERSE = Contract(
-    name="providers_universe",
-    version=1,
-    title="One row per provider that gets a row of scores: paid, excluded, or owned",
-    key=("npi",),
-    columns={
-        "npi": _NPI,
-        "taxonomy": _optional(pl.String, "Taxonomy code, where registered", not_empty()),
-        "state": _optional(pl.String, "State, where registered", not_empty()),
-        "in_payments": column(pl.Boolean, "Whether any payment row names it"),
-        "in_exclusions": column(pl.Boolean, "Whether an exclusion names it"),
-        "in_ownership": column(pl.Boolean, "Whether an ownership row names it as owned"),
-    },
-)
 
 METRICS = Contract(
     name="providers_metrics",

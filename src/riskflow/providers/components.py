@@ -9,12 +9,11 @@ from __future__ import annotations
 import polars as pl
 
 from riskflow.config.providers import ComponentsSection
+from riskflow.contracts.providers_scores import LEVEL_MEASURES
 from riskflow.providers.arithmetic import quotient
 from riskflow.providers.method import Method
-from riskflow.providers.metrics import MEASURES
 from riskflow.providers.reference import robust_z
 
-COMPONENTS = ("billing", "ownership", "trajectory", "exclusion", "concentration")
 _UNITS = float(1 << 40)  # sums over years are taken in whole 2^-40 units: no order of rows can change them
 
 
@@ -24,7 +23,7 @@ def year_excess(rows: pl.DataFrame, method: Method, z_cap: float) -> pl.DataFram
     billing_z is the largest of the three level measures. v1: null when none can be compared;
     claidex: what cannot be compared counts as 0.
     """
-    levels = pl.max_horizontal(robust_z(measure, z_cap) for measure in MEASURES[:3]).clip(lower_bound=0.0)
+    levels = pl.max_horizontal(robust_z(measure, z_cap) for measure in LEVEL_MEASURES).clip(lower_bound=0.0)
     growth = robust_z("growth", z_cap).clip(lower_bound=0.0)
     if method.name == "claidex":
         levels = levels.fill_null(0.0)
@@ -65,10 +64,10 @@ def concentration(components: ComponentsSection, method: Method) -> pl.Expr:
 def ownership(method: Method) -> pl.Expr:
     """Return the graph's ownership risk (v1), or the share of excluded providers in the chain (claidex).
 
-    v1: Σ over excluded nodes within the hops of share × decay^(hops - 1), null when no owner is known.
+    v1: Σ over excluded nodes within the hops of share × decay^(hops - 1), null when no owner is listed (`is_owned`).
     """
     if method.name == "v1":
-        return pl.col("ownership_risk").clip(0.0, 100.0)
+        return pl.when("is_owned").then(pl.col("ownership_risk").clip(0.0, 100.0))
     excluded, members = pl.col("chain_excluded_providers"), pl.col("chain_providers")
     return quotient(100.0 * excluded, members.clip(lower_bound=1)).clip(0.0, 100.0)
 

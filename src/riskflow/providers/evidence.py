@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from riskflow.providers.metrics import MEASURES
+from riskflow.contracts.providers_scores import LEVEL_MEASURES
 from riskflow.providers.reference import robust_z
 
 
@@ -15,7 +15,7 @@ def billing_evidence(excess: pl.DataFrame) -> pl.DataFrame:
     billing_top_z (cut at the cap), billing_peers. NPIs at or below their peers everywhere have no row.
     """
     peak = _peak(excess, "billing_z")
-    zs = {measure: robust_z(measure, float("inf")) for measure in MEASURES[:3]}
+    zs = {measure: robust_z(measure, float("inf")) for measure in LEVEL_MEASURES}
     top = pl.max_horizontal(zs.values())
 
     def of_top(column: str) -> pl.Expr:

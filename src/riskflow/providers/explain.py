@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import polars as pl
 
+from riskflow import artifacts
 from riskflow.config.providers import ExplainStage
-from riskflow.contracts.providers_scores import SCORES
+from riskflow.contracts.providers_scores import MERGED, RANKS, SCORES
+from riskflow.contracts.providers_sources import EXCLUSION_FACTS, FEATURES
+from riskflow.contracts.providers_universe import UNIVERSE
 from riskflow.providers.method import VERSIONS
 from riskflow.providers.reasons import flags, ordered_reasons
+from riskflow.receipts import Receipt
 
 FEATURE_COLUMNS = (
     "npi",
@@ -23,13 +29,13 @@ def explained_scores(
     ranks: pl.DataFrame,
     features: pl.DataFrame,
     exclusion_facts: pl.DataFrame,
-    registry: pl.DataFrame,
+    universe: pl.DataFrame,
     previous: pl.DataFrame | None,
     config: ExplainStage,
 ) -> pl.DataFrame:
     """Return the published scores (contract SCORES), one row per NPI of `merged`, npi as text.
 
-    `exclusion_facts`: npi, payments_after_exclusion_cents; `registry`: npi, display_name, entity_type;
+    `exclusion_facts`: npi, payments_after_exclusion_cents; `universe`: npi, display_name, entity_type;
     `previous`: published scores of an earlier run (npi as text, risk_score, rank), or None.
     score_change is new minus previous; rank_change counts places moved towards the top.
     """
@@ -39,7 +45,7 @@ def explained_scores(
         .join(features.select(FEATURE_COLUMNS), on="npi", how="left", maintain_order="left")
         .join(facts, on="npi", how="left", maintain_order="left")
         .join(
-            registry.select("npi", "display_name", "entity_type"), on="npi", how="left", maintain_order="left"
+            universe.select("npi", "display_name", "entity_type"), on="npi", how="left", maintain_order="left"
         )
     )
     method = config.scoring.method
@@ -55,6 +61,35 @@ def explained_scores(
         .pipe(with_change, previous)
         .select(list(SCORES.schema))
     )
+
+
+def run(
+    *,
+    merged: Path,
+    ranks: Path,
+    features: list[Path],
+    exclusion_facts: Path,
+    universe: Path,
+    output: Path,
+    previous: Path | None = None,
+    config: ExplainStage,
+) -> Receipt:
+    """Write the published scores; `features` are the graph features of all shards, `previous` earlier scores."""
+    before = (
+        None if previous is None else artifacts.read(previous, SCORES, columns=["npi", "risk_score", "rank"])
+    )
+    scores = explained_scores(
+        artifacts.read(merged, MERGED),
+        artifacts.read(ranks, RANKS),
+        pl.concat(artifacts.read(path, FEATURES, columns=FEATURE_COLUMNS) for path in features),
+        artifacts.read(exclusion_facts, EXCLUSION_FACTS),
+        artifacts.read(universe, UNIVERSE, columns=["npi", "display_name", "entity_type"]),
+        before,
+        config,
+    )
+    artifacts.write(scores, output, SCORES)
+    counts = {"providers": scores.height, "flagged": int((scores["flags"] != "[]").sum())}
+    return Receipt(counts={**counts, "compared": scores["previous_rank"].count()})
 
 
 def with_change(scores: pl.DataFrame, previous: pl.DataFrame | None) -> pl.DataFrame:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import polars as pl
 
+from riskflow import artifacts
+from riskflow.contracts.providers_scores import MERGED, SHARD_SCORES
 from riskflow.errors import RiskflowError
+from riskflow.receipts import Receipt
+from riskflow.sharding import shard_rows
 
 
-def merged_shards(shards: Mapping[int, pl.DataFrame], expected_rows: Mapping[int, int]) -> pl.DataFrame:
+def merged_shards(shards: Mapping[str, pl.DataFrame], expected_rows: Mapping[str, int]) -> pl.DataFrame:
     """Return all rows of the shards, sorted by npi.
 
-    `shards`: shard number → its scores; `expected_rows`: shard number → NPIs that the plan gave it.
+    `shards`: shard name → its scores; `expected_rows`: shard name → NPIs that the plan gave it.
     Raises RiskflowError when a shard is missing or foreign, when one holds another number of rows than
     planned, or when an NPI comes twice.
     """
@@ -35,7 +40,15 @@ def merged_shards(shards: Mapping[int, pl.DataFrame], expected_rows: Mapping[int
     return merged
 
 
-def _check_set(found: set[int], expected: set[int]) -> None:
+def run(*, shards: list[Path], plan: Path, output: Path) -> Receipt:
+    """Merge the shard files, named by their shards, after checking them against the plan."""
+    frames = {path.stem: artifacts.read(path, SHARD_SCORES) for path in shards}
+    merged = merged_shards(frames, shard_rows(plan))
+    artifacts.write(merged, output, MERGED)
+    return Receipt(counts={"shards": len(frames), "providers": merged.height})
+
+
+def _check_set(found: set[str], expected: set[str]) -> None:
     missing, foreign = sorted(expected - found), sorted(found - expected)
     if missing or foreign:
         told = [f"missing: {_some(missing)}"] * bool(missing) + [f"not of this run: {_some(foreign)}"] * bool(
@@ -46,6 +59,6 @@ def _check_set(found: set[int], expected: set[int]) -> None:
         )
 
 
-def _some(numbers: list[int]) -> str:
-    shown = ", ".join(map(str, numbers[:10]))
+def _some(numbers: list[str]) -> str:
+    shown = ", ".join(numbers[:10])
     return shown + (f" and {len(numbers) - 10} more" if len(numbers) > 10 else "")

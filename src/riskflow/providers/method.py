@@ -8,7 +8,8 @@ from typing import Literal
 import polars as pl
 
 from riskflow.config.providers import PeersSection, ScoringSection
-from riskflow.providers.metrics import MEASURES, Growth, measures
+from riskflow.contracts.providers_scores import LEVEL_MEASURES, MEASURES
+from riskflow.providers.metrics import Growth, measures
 
 KEYS = ("taxonomy", "state", "year")
 VERSIONS = {"v1": "v1.0", "claidex": "claidex.1"}
@@ -68,6 +69,6 @@ def method_of(scoring: ScoringSection, peers: PeersSection) -> Method:
         return Method("v1", dict.fromkeys(MEASURES, ladder), "log", True, True, peers.minimum_claims)
     local = Rung(KEYS, peers.minimum, "peers", needs_spread=False)
     wide = Rung(("taxonomy", "year"), 1, "peers", needs_spread=False)
-    levels = dict.fromkeys(MEASURES[:3], (local, wide))
+    levels = dict.fromkeys(LEVEL_MEASURES, (local, wide))
     ladders = {**levels, "growth": (Rung(KEYS, 1, "n", needs_spread=False),)}
     return Method("claidex", ladders, "relative", False, False, peers.minimum_claims)

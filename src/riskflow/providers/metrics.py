@@ -6,14 +6,17 @@ independent of the scoring method; `measures` turns them into the logarithms tha
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 import polars as pl
 
+from riskflow import artifacts
+from riskflow.config.providers import MetricsStage
+from riskflow.contracts.providers_scores import MEASURES, METRICS, PROGRAMS
+from riskflow.contracts.providers_sources import PAYMENTS, REGISTRY
 from riskflow.providers.arithmetic import quotient
-
-MEASURES = ("payment_per_claim", "claims_per_beneficiary", "payments", "growth")
-"""What is compared with peers: m1, m2, m3 as ln(m + 1), and growth against the year before."""
+from riskflow.receipts import Receipt
 
 Growth = Literal["log", "relative"]
 _TAXONOMY_CODE_LENGTH = 10  # NUCC provider taxonomy codes have ten characters
@@ -123,6 +126,20 @@ def measures(
         kept.then((payments + 1.0).log()).alias(MEASURES[2]),
     )
     return logs.with_columns(_growth(growth).alias(MEASURES[3])).drop("payments_cents")
+
+
+def run(*, payments: Path, registry: Path, metrics: Path, programs: Path, config: MetricsStage) -> Receipt:
+    """Write the yearly metrics and the program totals of the whole population."""
+    last_year, window_years = config.scoring.date.year, config.components.window_years
+    paid, places = artifacts.scan(payments, PAYMENTS), artifacts.scan(registry, REGISTRY)
+    yearly = yearly_metrics(paid, places, last_year=last_year, window_years=window_years)
+    artifacts.write(yearly, metrics, METRICS)
+    years = yearly.height
+    del yearly
+    newest_years = config.components.concentration_years
+    totals = program_totals(paid, last_year=last_year, window_years=window_years, newest_years=newest_years)
+    artifacts.write(totals, programs, PROGRAMS)
+    return Receipt(counts={"provider_years": years, "providers": totals.height})
 
 
 def _growth(kind: Growth) -> pl.Expr:

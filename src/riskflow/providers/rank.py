@@ -1,14 +1,23 @@
-"""From r_raw to a place in the population: percentile score, rank, tier."""
+"""From r_raw to a place in the population: percentile score, rank, tier.
+
+A place is a function of one r_raw and a distribution of r_raw, which is kept beside the scores: a subset of
+providers in a later run is placed in the full run's. Ties share a place.
+"""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
-from riskflow.config.providers import TiersSection
-from riskflow.providers.standing import places
+from riskflow import artifacts
+from riskflow.config.providers import RankStage, TiersSection
+from riskflow.contracts.providers_scores import DISTRIBUTION, MERGED, PERCENTILES, RANKS, TIERS
+from riskflow.receipts import Receipt
 
-TIERS = ("High", "Elevated", "Moderate", "Low")
+IntArray = NDArray[np.int64]
 
 
 def placed(
@@ -32,6 +41,57 @@ def placed(
         .join(ranks, on="npi", how="left", maintain_order="left")
         .with_columns(tier(tiers))
         .join(percentiles, on="npi", how="left", maintain_order="left")
+    )
+
+
+def score_distribution(scores: pl.DataFrame) -> pl.DataFrame:
+    """Return the distribution of r_raw over the scored providers: r_raw ascending, providers, below.
+
+    It is the rank reference: kept beside the scores, it gives a subset of a later run its place.
+    """
+    counts = (
+        scores.lazy().filter(pl.col("r_raw").is_not_null()).group_by("r_raw").agg(pl.len().alias("providers"))
+    )
+    cumulative = pl.col("providers").cum_sum() - pl.col("providers")
+    return (
+        counts.sort("r_raw")
+        .with_columns(pl.col("providers").cast(pl.Int64), cumulative.cast(pl.Int64).alias("below"))
+        .collect()
+    )
+
+
+def places(r_raw: pl.Series, distribution: pl.DataFrame) -> tuple[IntArray, IntArray, int]:
+    """Return how many of the distribution are strictly below and strictly above each value, and how many there are."""
+    values = distribution["r_raw"].to_numpy()
+    below = np.append(distribution["below"].to_numpy(), int(distribution["providers"].sum()))
+    asked = r_raw.to_numpy()
+    total = int(below[-1])
+    return (
+        below[np.searchsorted(values, asked, "left")],
+        total - below[np.searchsorted(values, asked, "right")],
+        total,
+    )
+
+
+def run(
+    *,
+    merged: Path,
+    percentiles: Path,
+    output: Path,
+    distribution: Path,
+    stored: Path | None = None,
+    config: RankStage,
+) -> Receipt:
+    """Write ranks, and the distribution they were read from; `stored`: that of the full run, for a subset."""
+    scores = artifacts.read(merged, MERGED, columns=["npi", "r_raw"])
+    population = score_distribution(scores) if stored is None else artifacts.read(stored, DISTRIBUTION)
+    ranks = placed(scores, artifacts.read(percentiles, PERCENTILES), population, config.tiers)
+    artifacts.write(ranks, output, RANKS)
+    artifacts.write(population, distribution, DISTRIBUTION)
+    tiers = {name.lower(): int((ranks["risk_label"] == name).sum()) for name in TIERS}
+    counts = {"providers": ranks.height, "not_scored": ranks["rank"].null_count(), **tiers}
+    return Receipt(
+        counts=counts, facts={"stored": stored is not None, "population": int(population["providers"].sum())}
     )
 
 

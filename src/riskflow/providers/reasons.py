@@ -23,10 +23,11 @@ def flags(thresholds: FlagsSection) -> pl.Expr:
         _flag("program_concentration", "concentration", thresholds.concentration),
         _flag("exclusion", "exclusion", thresholds.exclusion),
         pl.when(pl.col(paid_after) > 0).then(
-            pl.format('{"flag":"paid_after_exclusion","value":{},"threshold":0}', pl.col(paid_after) / 100)
+            _json_flag("paid_after_exclusion", (pl.col(paid_after) / 100).cast(pl.String), "0")
         ),
     ]
-    return pl.format("[{}]", pl.concat_str(raised, separator=",", ignore_nulls=True)).alias("flags")
+    joined = pl.concat_str(raised, separator=",", ignore_nulls=True)
+    return pl.concat_str(pl.lit("["), joined, pl.lit("]")).alias("flags")
 
 
 def reasons(scoring: ScoringSection) -> dict[str, pl.Expr]:
@@ -66,15 +67,20 @@ def ordered_reasons(frame: pl.DataFrame, scoring: ScoringSection) -> pl.DataFram
 
 
 def _flag(name: str, column: str, threshold: float) -> pl.Expr:
-    text = pl.format(f'{{"flag":"{name}","value":{{}},"threshold":{threshold:g}}}', _rounded(column, 2))
-    return pl.when(pl.col(column) >= threshold).then(text)
+    value = _rounded(column, 2).cast(pl.String)
+    return pl.when(pl.col(column) >= threshold).then(_json_flag(name, value, f"{threshold:g}"))
 
 
 def _both(name: str, thresholds: dict[str, float]) -> pl.Expr:
     values = pl.format("[{},{}]", *(_rounded(column, 2) for column in thresholds))
     limits = ",".join(f"{threshold:g}" for threshold in thresholds.values())
-    text = pl.format(f'{{"flag":"{name}","value":{{}},"threshold":[{limits}]}}', values)
-    return pl.when(pl.all_horizontal(pl.col(c) >= t for c, t in thresholds.items())).then(text)
+    raised = pl.all_horizontal(pl.col(column) >= threshold for column, threshold in thresholds.items())
+    return pl.when(raised).then(_json_flag(name, values, f"[{limits}]"))
+
+
+def _json_flag(name: str, value: pl.Expr, threshold: str) -> pl.Expr:
+    before, after = f'{{"flag":"{name}","value":', f',"threshold":{threshold}}}'
+    return pl.concat_str(pl.lit(before), value, pl.lit(after))
 
 
 def _with_points(name: str, text: pl.Expr) -> pl.Expr:

@@ -6,11 +6,16 @@ or row order can change a score. Medians do not depend on the order of the rows.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import polars as pl
 
+from riskflow import artifacts
+from riskflow.config.providers import ReferenceStage
+from riskflow.contracts.providers_scores import MEASURES, METRICS, REFERENCE
 from riskflow.providers.arithmetic import quotient
-from riskflow.providers.method import KEYS, Method, Rung
-from riskflow.providers.metrics import MEASURES
+from riskflow.providers.method import KEYS, Method, Rung, method_of
+from riskflow.receipts import Receipt
 
 MAD_FLOOR = 1e-9
 """A median absolute deviation up to this is no spread."""
@@ -30,6 +35,18 @@ def peer_reference(metrics: pl.DataFrame, method: Method) -> pl.DataFrame:
     rows = method.measures(metrics).filter(pl.col("claims") >= method.minimum_claims)
     groups = [_group_statistics(rows, method, keys) for keys in method.rungs]
     return pl.concat(groups).sort("basis", "taxonomy", "state", "year", "measure", nulls_last=False)
+
+
+def run(*, metrics: Path, output: Path, stored: Path | None = None, config: ReferenceStage) -> Receipt:
+    """Write the peer statistics of the whole population, or pass on the stored ones of an earlier full run."""
+    if stored is not None:
+        kept = artifacts.write(artifacts.read(stored, REFERENCE), output, REFERENCE)
+        return Receipt(counts={"statistics": kept.rows}, facts={"stored": True, "digest": kept.digest})
+    rows = artifacts.read(metrics, METRICS)
+    made = artifacts.write(peer_reference(rows, method_of(config.scoring, config.peers)), output, REFERENCE)
+    return Receipt(
+        counts={"read": rows.height, "statistics": made.rows}, facts={"stored": False, "digest": made.digest}
+    )
 
 
 def with_peers(rows: pl.DataFrame, reference: pl.DataFrame, method: Method) -> pl.DataFrame:

@@ -8,18 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import reduce
+from pathlib import Path
 
 import polars as pl
 
+from riskflow import artifacts
 from riskflow.config.providers import ComponentsSection, ScoreStage, WeightsSection
-from riskflow.contracts.providers_scores import SHARD_SCORES
+from riskflow.contracts.providers_scores import COMPONENTS, METRICS, PROGRAMS, REFERENCE, SHARD_SCORES
+from riskflow.contracts.providers_sources import FEATURES
+from riskflow.contracts.providers_universe import UNIVERSE
 from riskflow.errors import RiskflowError
 from riskflow.providers import components as parts
 from riskflow.providers.arithmetic import quotient
-from riskflow.providers.components import COMPONENTS
 from riskflow.providers.evidence import billing_evidence, growth_evidence
 from riskflow.providers.method import Method, method_of
 from riskflow.providers.reference import with_peers
+from riskflow.receipts import Receipt
 
 NO_PAYMENTS = "no payments in the scored years"
 NO_PEERS = "no year with a measure that enough peers have"
@@ -34,7 +38,7 @@ def score_shard(
     reference: pl.DataFrame,
     config: ScoreStage,
 ) -> pl.DataFrame:
-    """Return one row per NPI of `universe` (npi, taxonomy, state), whatever can be said about it.
+    """Return one row per NPI of `universe` (npi, taxonomy, state, is_owned), whatever can be said about it.
 
     `metrics` and `programs` are the shard's rows, `features` has one row per NPI of the universe (graph),
     `reference` is global. Columns: npi, the five components (null: nothing to measure), `<name>_contribution`
@@ -54,7 +58,7 @@ def score_shard(
         universe.select("npi", "taxonomy", "state")
         .join(parts.payment_components(means, method), on="npi", how="left")
         .join(_programs(programs, config.components, method), on="npi", how="left")
-        .join(_features(features, method), on="npi", how="left")
+        .join(_features(features, universe, method), on="npi", how="left")
         .join(_peers(rows, method), on="npi", how="left")
         .join(_window(metrics), on="npi", how="left")
         .join(billing_evidence(excess), on="npi", how="left")
@@ -64,6 +68,31 @@ def score_shard(
         .select(list(SHARD_SCORES.schema))
         .sort("npi")
     )
+
+
+def run(
+    *,
+    universe: Path,
+    metrics: Path,
+    programs: Path,
+    features: Path,
+    reference: Path,
+    output: Path,
+    config: ScoreStage,
+) -> Receipt:
+    """Write the scores of one shard; every input but the reference is the shard's own."""
+    scores = score_shard(
+        artifacts.read(metrics, METRICS),
+        artifacts.read(programs, PROGRAMS),
+        artifacts.read(features, FEATURES),
+        artifacts.read(universe, UNIVERSE),
+        artifacts.read(reference, REFERENCE),
+        config,
+    )
+    artifacts.write(scores, output, SHARD_SCORES)
+    reasons = scores.group_by("not_scored_reason").len().drop_nulls()
+    counts = {"providers": scores.height, "scored": scores.height - int(reasons["len"].sum())}
+    return Receipt(counts=counts, facts={"not_scored": dict(sorted(reasons.iter_rows()))})
 
 
 def combine(frame: pl.DataFrame, weights: WeightsSection, method: Method) -> pl.DataFrame:
@@ -126,8 +155,9 @@ def _programs(programs: pl.DataFrame, config: ComponentsSection, method: Method)
     )
 
 
-def _features(features: pl.DataFrame, method: Method) -> pl.DataFrame:
-    return features.select(
+def _features(features: pl.DataFrame, universe: pl.DataFrame, method: Method) -> pl.DataFrame:
+    owned = features.join(universe.select("npi", "is_owned"), on="npi", how="inner")
+    return owned.select(
         "npi", parts.ownership(method).alias("ownership"), parts.exclusion().alias("exclusion")
     )
 

@@ -11,10 +11,10 @@ from riskflow.config.providers import ProvidersConfig, ScoreStage
 from riskflow.providers.merge import merged_shards
 from riskflow.providers.method import method_of
 from riskflow.providers.metrics import program_totals, yearly_metrics
-from riskflow.providers.rank import placed
+from riskflow.providers.percentiles import billing_percentiles
+from riskflow.providers.rank import placed, score_distribution
 from riskflow.providers.reference import peer_reference
 from riskflow.providers.score import score_shard
-from riskflow.providers.standing import billing_percentiles, score_distribution
 
 PAYMENTS = {
     "npi": pl.Int64,
@@ -158,12 +158,13 @@ def scored(
     parts, planned = {}, {}
     for number in sorted(set(bucket.values())):
         own = pl.col("npi").is_in([npi for npi, place in bucket.items() if place == number])
-        universe = population.registry.filter(own)
-        planned[number] = universe.height
-        parts[number] = score_shard(
+        owned = population.features.select("npi", is_owned=pl.col("ownership_risk").is_not_null())
+        universe = population.registry.filter(own).join(owned, on="npi", how="left")
+        planned[str(number)] = universe.height
+        parts[str(number)] = score_shard(
             metrics.filter(own),
             programs.filter(own),
-            population.features.filter(own),
+            population.features.filter(own).with_columns(pl.col("ownership_risk").fill_null(0.0)),
             universe,
             reference,
             score_stage(settings),

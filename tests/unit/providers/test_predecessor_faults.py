@@ -11,11 +11,11 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from riskflow.contracts.providers_scores import COMPONENTS
 from riskflow.errors import RiskflowError
-from riskflow.providers.components import COMPONENTS
 from riskflow.providers.merge import merged_shards
+from riskflow.providers.percentiles import billing_percentiles
 from riskflow.providers.score import NO_PAYMENTS, NO_PEERS
-from riskflow.providers.standing import billing_percentiles
 from tests.unit.providers.population import (
     FIRST_NPI,
     REGISTRY,
@@ -232,14 +232,14 @@ def test_fault_11_a_provider_without_payments_has_a_row_and_a_reason(method):
 def test_fault_12_merge_asserts_shard_set_counts_and_uniqueness():
     shard = pl.DataFrame({"npi": [FIRST_NPI, FIRST_NPI + 1]})
     other = pl.DataFrame({"npi": [FIRST_NPI + 2]})
-    assert merged_shards({0: shard, 1: other}, {0: 2, 1: 1})["npi"].to_list() == [
+    assert merged_shards({"0": shard, "1": other}, {"0": 2, "1": 1})["npi"].to_list() == [
         FIRST_NPI + i for i in range(3)
     ]
     with pytest.raises(RiskflowError, match="missing: 1"):
-        merged_shards({0: shard}, {0: 2, 1: 1})
+        merged_shards({"0": shard}, {"0": 2, "1": 1})
     with pytest.raises(RiskflowError, match="not of this run: 1"):
-        merged_shards({0: shard, 1: other}, {0: 2})
+        merged_shards({"0": shard, "1": other}, {"0": 2})
     with pytest.raises(RiskflowError, match="shard 1 has 1, the plan says 4"):
-        merged_shards({0: shard, 1: other}, {0: 2, 1: 4})
+        merged_shards({"0": shard, "1": other}, {"0": 2, "1": 4})
     with pytest.raises(RiskflowError, match="1 NPIs come from more than one shard"):
-        merged_shards({0: shard, 1: shard.head(1)}, {0: 2, 1: 1})
+        merged_shards({"0": shard, "1": shard.head(1)}, {"0": 2, "1": 1})

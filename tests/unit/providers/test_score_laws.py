@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from riskflow.providers.components import COMPONENTS
+from riskflow.contracts.providers_scores import COMPONENTS
 from tests.unit.providers.population import FIRST_NPI, Population, config, random_population, scored
 
 METHODS = st.sampled_from(["v1", "claidex"])

@@ -1,23 +1,28 @@
-"""Percent ranks: where a provider stands among its peers' payments per claim, and in the whole population.
+"""Percent ranks: where a provider stands among its peers' payments per claim.
 
-Both are functions of one value and a stored distribution, so that a subset of providers scored against
-stored references gets exactly what the full run gives it. Ties share a rank.
+A percent rank is a function of one value and a stored population, so that a subset of providers scored
+against stored references gets exactly what the full run gives it. Ties share a rank.
 """
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from riskflow import artifacts
+from riskflow.config.providers import ReferenceStage
+from riskflow.contracts.providers_scores import LEVEL_MEASURES, METRICS, PERCENTILES, REFERENCE
 from riskflow.errors import RiskflowError
 from riskflow.providers.arithmetic import quotient
-from riskflow.providers.method import Method
-from riskflow.providers.metrics import MEASURES
+from riskflow.providers.method import Method, method_of
 from riskflow.providers.reference import with_peers
+from riskflow.receipts import Receipt
 
 IntArray = NDArray[np.int64]
-PER_CLAIM = MEASURES[0]
+PER_CLAIM = LEVEL_MEASURES[0]
 _UNITS = 1e9  # percent ranks are averaged as whole billionths: no order of years can change the mean
 
 
@@ -50,32 +55,17 @@ def billing_percentiles(
     return pl.concat(ranked).lazy().group_by("npi").agg(mean).sort("npi").collect()
 
 
-def score_distribution(scores: pl.DataFrame) -> pl.DataFrame:
-    """Return the distribution of r_raw over the scored providers: r_raw ascending, providers, below.
-
-    It is the rank reference: kept beside the scores, it gives a subset of a later run its place.
-    """
-    counts = (
-        scores.lazy().filter(pl.col("r_raw").is_not_null()).group_by("r_raw").agg(pl.len().alias("providers"))
-    )
-    cumulative = pl.col("providers").cum_sum() - pl.col("providers")
-    return (
-        counts.sort("r_raw")
-        .with_columns(pl.col("providers").cast(pl.Int64), cumulative.cast(pl.Int64).alias("below"))
-        .collect()
-    )
-
-
-def places(r_raw: pl.Series, distribution: pl.DataFrame) -> tuple[IntArray, IntArray, int]:
-    """Return how many of the distribution are strictly below and strictly above each value, and how many there are."""
-    values = distribution["r_raw"].to_numpy()
-    below = np.append(distribution["below"].to_numpy(), int(distribution["providers"].sum()))
-    asked = r_raw.to_numpy()
-    total = int(below[-1])
-    return (
-        below[np.searchsorted(values, asked, "left")],
-        total - below[np.searchsorted(values, asked, "right")],
-        total,
+def run(
+    *, metrics: Path, reference: Path, output: Path, population: Path | None = None, config: ReferenceStage
+) -> Receipt:
+    """Write the billing percentiles; `population`: the metrics behind a stored reference, else `metrics` itself."""
+    method = method_of(config.scoring, config.peers)
+    rows = artifacts.read(metrics, METRICS)
+    peers = rows if population is None else artifacts.read(population, METRICS)
+    frame = billing_percentiles(rows, peers, artifacts.read(reference, REFERENCE), method)
+    artifacts.write(frame, output, PERCENTILES)
+    return Receipt(
+        counts={"read": rows.height, "providers": frame.height}, facts={"stored": population is not None}
     )
 
 
