@@ -2,7 +2,16 @@
 
 import polars as pl
 
-from riskflow.contracts.base import Contract, FrameCheck, at_least, column, finite, in_range, not_empty, one_of
+from riskflow.contracts.base import (
+    Contract,
+    FrameCheck,
+    at_least,
+    column,
+    finite,
+    in_range,
+    not_empty,
+    one_of,
+)
 from riskflow.contracts.members_tables import METALS, MODELS
 
 # Why a diagnosis or a drug does not count, in the order in which the reasons are tested: the first one is told.

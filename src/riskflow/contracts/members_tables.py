@@ -75,7 +75,9 @@ CATEGORIES = _contract(
     ("code", "variable", "age_low", "sex"),
     {
         "code": _CODE,
-        "variable": column(pl.String, "HHS-HCC, for example HHS_HCC035_1", matches("^HHS_HCC", "is an HHS-HCC")),
+        "variable": column(
+            pl.String, "HHS-HCC, for example HHS_HCC035_1", matches("^HHS_HCC", "is an HHS-HCC")
+        ),
         "age_low": column(pl.Int16, "Lowest AGE_LAST of the split", _AGE),
         "age_high": column(pl.Int16, "Highest AGE_LAST of the split", _AGE),
         "sex": column(pl.String, "Sex of the split; null: either", one_of(("M", "F")), nullable=True),
@@ -90,7 +92,9 @@ DRUGS = _contract(
         "code": column(
             pl.String,
             "NDC of eleven characters (CMS lists a few with a letter), or HCPCS Level II code",
-            matches(r"^([0-9A-Z]{11}|[A-Z]\d{4})$", "is an NDC of eleven characters or a HCPCS Level II code"),
+            matches(
+                r"^([0-9A-Z]{11}|[A-Z]\d{4})$", "is an NDC of eleven characters or a HCPCS Level II code"
+            ),
         ),
         "variable": column(pl.String, "RXC or ACF", matches("^(RXC_|ACF_)", "is an RXC or an ACF")),
     },
@@ -104,7 +108,9 @@ STATEMENTS = _contract(
         "position": column(pl.Int16, "Order of the statement in the model", at_least(0)),
         "phase": column(pl.String, "Step of the algorithm that the statement belongs to", one_of(PHASES)),
         "part": column(pl.String, "if: a condition; sum: a summand; then: what is set", one_of(PARTS)),
-        "clause": column(pl.Int16, "Clauses of one statement are joined by AND, their rows by OR", at_least(0)),
+        "clause": column(
+            pl.Int16, "Clauses of one statement are joined by AND, their rows by OR", at_least(0)
+        ),
         "variable": column(pl.String, "Variable tested, summed or set", not_empty()),
         "low": column(pl.Int16, "if: lowest value that holds; then: value that is set", _AGE),
         "high": column(pl.Int16, "if: highest value that holds; then: value that is set", _AGE),
@@ -137,9 +143,7 @@ CSR_VARIANTS = _contract(
     ("hios_variant", "metal"),
     {
         "hios_variant": column(pl.Int16, "Last two digits of the HIOS plan id", in_range(0, 99)),
-        "metal": column(
-            pl.String, "Metal level of the plan; null: any", one_of(METALS), nullable=True
-        ),
+        "metal": column(pl.String, "Metal level of the plan; null: any", one_of(METALS), nullable=True),
         "csr_indicator": column(pl.Int16, "CSR indicator of the enrollee", in_range(0, 99)),
     },
 )

@@ -38,7 +38,9 @@ class Splits:
     sex: Ints  # 0 female, 1 male, -1 either
 
 
-def mark_diagnoses(enrolment: Enrolment, diagnoses: pl.DataFrame, tables: TableSet, marks: Marks) -> pl.DataFrame:
+def mark_diagnoses(
+    enrolment: Enrolment, diagnoses: pl.DataFrame, tables: TableSet, marks: Marks
+) -> pl.DataFrame:
     """Set the marks of the diagnoses that count; return the others (REJECTED columns).
 
     `diagnoses`: member_id, code, service_date; optional diagnosis_id (else the row number), and
@@ -264,7 +266,9 @@ def _sexes(sex: pl.Series) -> Ints:
 
 def _rejected(frame: pl.DataFrame, kind: str, code: pl.Expr, reasons: Reasons) -> pl.DataFrame:
     number = f"{kind}_id"
-    row_id = pl.col(number).cast(pl.Int64) if number in frame.columns else pl.int_range(pl.len(), dtype=pl.Int64)
+    row_id = (
+        pl.col(number).cast(pl.Int64) if number in frame.columns else pl.int_range(pl.len(), dtype=pl.Int64)
+    )
     words = pl.Series("reason", ["accepted", *REASONS])
     return (
         frame.select("member_id", pl.lit(kind).alias("kind"), row_id.alias("row_id"), code.alias("code"))

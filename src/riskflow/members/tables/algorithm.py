@@ -107,9 +107,7 @@ def _groups(lists: Path | None, model: str) -> list[Statement]:
     return [statement(f"if {hcc} = 1 then do; {hcc} = 0; {g} = 1; end", "group") for hcc, g in listed.items()]
 
 
-def _definitions(
-    base: Path, model: str, variables: frozenset[str], *, with_groups: bool
-) -> list[Statement]:
+def _definitions(base: Path, model: str, variables: frozenset[str], *, with_groups: bool) -> list[Statement]:
     found = []
     for _, name, text in raw.definitions(base, _DEFINITIONS[model]):
         if _SKIPPED.match(name):

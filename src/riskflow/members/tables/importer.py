@@ -97,7 +97,10 @@ def _drugs(base: Path, lists: Path | None, acf: str | None) -> pl.DataFrame:
     if lists is None:
         found = [
             *((code, raw.rxc(rxc)) for rxc, code in raw.table(base, "10a").select("rxc", "ndc").iter_rows()),
-            *((code, raw.rxc(rxc)) for rxc, code in raw.table(base, "10b").select("rxc", "hcpcs").iter_rows()),
+            *(
+                (code, raw.rxc(rxc))
+                for rxc, code in raw.table(base, "10b").select("rxc", "hcpcs").iter_rows()
+            ),
         ]
     else:
         files = ["ndc_to_category_map.txt", "proc_to_category_map.txt", *([acf] if acf else [])]
@@ -168,7 +171,9 @@ def _ages(base: Path) -> pl.DataFrame:
 
 def _durations(base: Path) -> pl.DataFrame:
     text = next(
-        text for model, name, text in raw.definitions(base, "1") if (model, name) == ("adult", "ENROLDURATION")
+        text
+        for model, name, text in raw.definitions(base, "1")
+        if (model, name) == ("adult", "ENROLDURATION")
     )
     rows = [tuple(map(int, found)) for found in _DURATION.findall(text)]
     if [row[0] for row in rows] != list(range(1, 13)):
@@ -182,7 +187,9 @@ def _labels(base: Path, lists: Path | None) -> pl.DataFrame:
     column = next(name for name in table4.columns if name.endswith("_hcc"))
     found: dict[str, str] = dict(raw.table(base, "5").select("variable", "description").iter_rows())
     found |= {raw.hcc(number): label for number, label in table4.select(column, "hcc_label").iter_rows()}
-    found |= {raw.rxc(number): x for number, x in raw.table(base, "11").select("rxc", "rxc_label").iter_rows()}
+    found |= {
+        raw.rxc(number): x for number, x in raw.table(base, "11").select("rxc", "rxc_label").iter_rows()
+    }
     if lists is not None:
         listed = raw.json_file(lists / "category_definition.json")
         found |= {raw.variable(name): entry["descr"] for name, entry in listed.items()}

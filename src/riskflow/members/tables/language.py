@@ -1,8 +1,8 @@
 """Read the definitions of DIY Tables 1 and 4-8: CMS's own pseudo-code, one `if … then …` per row.
 
-    if RXC_09 = 1 and (HHS_HCC056 = 1 or HHS_HCC057 = 1) then RXC_09_X_… = 1;
-    if HHS_HCC019 = 1 then do; HHS_HCC019 = 0; G01 = 1; end;
-    HCC_CNT = SUM(HHS_HCC*, G*) - HHS_HCC022
+if RXC_09 = 1 and (HHS_HCC056 = 1 or HHS_HCC057 = 1) then RXC_09_X_… = 1;
+if HHS_HCC019 = 1 then do; HHS_HCC019 = 0; G01 = 1; end;
+HCC_CNT = SUM(HHS_HCC*, G*) - HHS_HCC022
 """
 
 from __future__ import annotations
