@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import polars as pl
@@ -122,9 +123,9 @@ def _metrics(top: Sequence[int]) -> dict[tuple[str, int], Callable[[_Weighted], 
         ("pr_auc", 0): average_precision,
     }
     for k in top:
-        metrics["precision_at_k", k] = lambda groups, k=k: precision_at(groups, k)
-        metrics["recall_at_k", k] = lambda groups, k=k: recall_at(groups, k)
-        metrics["lift_at_k", k] = lambda groups, k=k: lift_at(groups, k)
+        metrics["precision_at_k", k] = partial(precision_at, k=k)
+        metrics["recall_at_k", k] = partial(recall_at, k=k)
+        metrics["lift_at_k", k] = partial(lift_at, k=k)
     return metrics
 
 

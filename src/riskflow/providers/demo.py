@@ -8,26 +8,24 @@ Payments are made in blocks of providers, so memory stays flat at any size.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
 
+from riskflow import resources
 from riskflow.providers import npi as npi_rules
 
 BLOCK = 65_536
 PROGRAMS = ("Medicaid", "Medicare", "MedicarePartD")
-STATES = tuple(
-    "CA TX FL NY PA IL OH GA NC MI NJ VA WA AZ MA TN IN MO MD WI CO MN SC AL LA KY OR OK CT UT "
-    "IA NV AR MS KS NM NE ID WV HI NH ME MT RI DE SD ND AK DC VT WY".split()
-)
-TAXONOMIES = tuple(
-    "207Q00000X 207R00000X 363LF0000X 208000000X 207P00000X 1223G0001X 225100000X 103T00000X 1041C0700X "
-    "207V00000X 363A00000X 2084P0800X 152W00000X 111N00000X 208600000X 207RC0000X 2085R0202X 213E00000X "
-    "282N00000X 251E00000X 332B00000X 3336C0003X 291U00000X 261QF0400X 261QM0801X 314000000X 341600000X "
-    "261QR0405X 251G00000X 253Z00000X".split()
-)
+WORDS: dict[str, tuple[str, ...]] = {
+    kind: tuple(words.split("|"))
+    for kind, words in json.loads(resources.text(__package__, "demo_words.json")).items()
+}
+STATES = WORDS["states"]
+TAXONOMIES = WORDS["taxonomies"]
 FIRST_ORGANIZATION_TAXONOMY = 18  # TAXONOMIES from here on are facilities
 PLANTS = ("none", "billing_outlier", "growth_spurt", "concentrated")
 OUTLIER, SPURT, CONCENTRATED = 1, 2, 3

@@ -6,65 +6,15 @@ import gzip
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, Any
 
 import polars as pl
 
 from riskflow.artifacts import replacing
-from riskflow.config.providers import DemoStage, TableSource
+from riskflow.config.providers import DemoStage
 from riskflow.providers import demo, demo_ownership, demo_tables
+from riskflow.providers.demo_layout import FILES, NEW_NAMES, OLD_NAMES, Format
 from riskflow.receipts import Receipt
-
-Format = Literal["csv", "parquet"]
-OLD_NAMES = {
-    "npi": "NPI",
-    "year": "YEAR",
-    "program": "PROGRAM",
-    "payments": "TOTAL_PAID",
-    "claims": "TOTAL_CLAIMS",
-    "beneficiaries": "TOTAL_UNIQUE_BENEFICIARIES",
-}
-NEW_NAMES = OLD_NAMES | {"claims": "TOTAL_CLAIM_LINES", "beneficiaries": "TOTAL_PATIENTS"}
-FILES = {
-    "registry": ("registry.csv",),
-    "payments": ("payments_release_1.csv.gz", "payments_release_2.csv"),
-    "exclusions": ("exclusions.csv", "exclusions_supplement.csv"),
-    "ownership": ("ownership.csv",),
-}
-ABOUT = ("truth.csv", "dirt.csv")
-
-
-def sources(folder: Path, kind: Format = "csv") -> dict[str, TableSource]:
-    """Return where the demo's raw tables are under `folder` and what their columns are called."""
-    end = ".parquet" if kind == "parquet" else ".csv*"
-    encoding: Literal["utf8", "cp1252"] = "utf8" if kind == "parquet" else "cp1252"
-    payments = {name: f"{old}|{NEW_NAMES[name]}" for name, old in OLD_NAMES.items()}
-    leie = {
-        "last_name": "LASTNAME",
-        "first_name": "FIRSTNAME",
-        "name": "BUSNAME",
-        "excl_type": "EXCLTYPE",
-        "excl_date": "EXCLDATE",
-        "rein_date": "REINDATE",
-        "waiver_date": "WAIVERDATE",
-        "waiver_state": "WVRSTATE",
-    }
-    ownership = {"pct": "PERCENTAGE", "since": "ASSOCIATION_DATE", "owner_kind": "OWNER_TYPE"}
-    return {
-        "registry": TableSource(
-            path=f"{folder}/registry{end}",
-            encoding=encoding,
-            columns={"taxonomy": "taxonomy_1"},
-            date_format="%m/%d/%Y",
-        ),
-        "payments": TableSource(path=f"{folder}/payments_release_*{end}", columns=payments),
-        "exclusions": TableSource(
-            path=f"{folder}/exclusions*{end}", encoding=encoding, columns=leie, date_format="%Y%m%d"
-        ),
-        "ownership": TableSource(
-            path=f"{folder}/ownership{end}", encoding=encoding, columns=ownership, date_format="%m/%d/%Y"
-        ),
-    }
 
 
 @dataclass(frozen=True)

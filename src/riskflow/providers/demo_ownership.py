@@ -68,8 +68,11 @@ def ownership(people: Population, owner: pl.DataFrame, spec: DemoSpec, dirt: Dir
     rng = generator(spec.seed, "ownership", 1)
     organizations = int((owner["OWNER_TYPE"] == "O").sum())
     edges = np.concatenate(
-        [_organization_edges(organizations, rng), _person_edges(organizations, owner.height, rng)]
-        + _facility_edges(people, organizations, owner.height, rng)
+        [
+            _organization_edges(organizations, rng),
+            _person_edges(organizations, owner.height, rng),
+            *_facility_edges(people, organizations, owner.height, rng),
+        ]
     )
     return _with_ownership_dirt(_ownership_rows(edges, people, owner, rng), spec, rng, dirt)
 

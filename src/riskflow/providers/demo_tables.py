@@ -12,6 +12,7 @@ from riskflow.providers.demo import (
     FIRST_ORGANIZATION_TAXONOMY,
     STATES,
     TAXONOMIES,
+    WORDS,
     DemoSpec,
     Dirt,
     Population,
@@ -19,26 +20,10 @@ from riskflow.providers.demo import (
     npi_numbers,
 )
 
-FIRST_NAMES = tuple(
-    "Ana Ben Carla David Elena Frank Gloria Hugo Irene José Karen Luis María Nora Oscar Paula "
-    "Quinn Renée Sofía Tomás Ursula Víctor Wendy Ximena Yusuf Zoë".split()
-)
-LAST_NAMES = tuple(
-    "Abbott Baker Castillo Dubois Ellis Fernández García Hoffman Ibarra Jensen Krüger López Müller Núñez "
-    "O'Neill Pérez Quintana Rossi Sánchez Thompson Ueda Vargas Whitfield Xu Young Zúñiga".split()
-)
-ORGANIZATION_WORDS = tuple(
-    "Alder Beacon Cedar Delta Evergreen Foothill Granite Harbor Ironwood Juniper Keystone Lakeside Meridian "
-    "Northgate Orchard Pinnacle Quarry Riverside Summit Timberline Union Valley Westfield Yarrow".split()
-)
-ORGANIZATION_ENDINGS = (
-    "Health LLC",
-    "Medical Group",
-    "Clinic Inc",
-    "Hospital",
-    "Home Care LLC",
-    "Pharmacy Inc",
-)
+FIRST_NAMES = WORDS["first_names"]
+LAST_NAMES = WORDS["last_names"]
+ORGANIZATION_WORDS = WORDS["organization_words"]
+ORGANIZATION_ENDINGS = WORDS["organization_endings"]
 EXCLUSION_TYPES = ("1128a1", "1128a2", "1128a3", "1128a4", "1128b4", "1128b7", "1128b8", "1128b14")
 NO_NPI = "0000000000"
 NO_DATE = "00000000"

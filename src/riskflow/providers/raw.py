@@ -21,7 +21,7 @@ _TEXT_ENDINGS = (".csv", ".csv.gz", ".txt", ".txt.gz", ".tsv", ".tsv.gz")
 
 def files(table: TableSource, name: str) -> list[Path]:
     """Return the files of one raw table, sorted by name; `path` may be a glob."""
-    found = sorted(Path(path) for path in glob(table.path))
+    found = sorted(Path(path) for path in glob(table.path))  # noqa: PTH207 (patterns may be absolute)
     if not found:
         raise RiskflowError(
             f"source.{name}.path: no file matches {table.path}",
@@ -33,7 +33,7 @@ def files(table: TableSource, name: str) -> list[Path]:
 def batches(
     paths: Sequence[Path], table: TableSource, name: str, required: Sequence[str], optional: Sequence[str]
 ) -> Iterator[pl.DataFrame]:
-    """Yield raw rows of the files `paths`: columns `required` + `optional` (null where the file has none), source and 1-based line.
+    """Yield raw rows of the files `paths`: `required` + `optional` columns (null where absent), source, line.
 
     `line` is the record's number in the file: the header of a text file is line 1, so its first record is
     line 2 (a line break inside quotes does not start a record); parquet and DuckDB rows begin at 1.
@@ -66,9 +66,9 @@ def _scan(path: Path, table: TableSource, name: str) -> pl.LazyFrame:
         )
     content: Path | bytes = path
     if table.encoding == "cp1252":
-        opened = gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
-        with opened as handle:
-            content = handle.read().decode("cp1252", errors="replace").encode()
+        packed = path.read_bytes()
+        plain = gzip.decompress(packed) if path.suffix == ".gz" else packed
+        content = plain.decode("cp1252", errors="replace").encode()
     return pl.scan_csv(
         content,
         separator=table.delimiter,
@@ -84,7 +84,8 @@ def _duckdb_table(path: Path, table: TableSource, name: str) -> pl.LazyFrame:
 
     try:
         with duckdb.connect(str(path), read_only=True) as connection:
-            return connection.table(table.table).pl().with_row_index(LINE, offset=1).lazy()
+            rows: pl.DataFrame = connection.table(table.table).pl()
+            return rows.with_row_index(LINE, offset=1).lazy()
     except duckdb.Error:
         raise RiskflowError(
             f"source.{name}: {path.name} has no readable table {table.table!r}",

@@ -122,9 +122,13 @@ _NAMES = [*"abcde", "O1", "O2", "O3", "P1", "P2"]
 @st.composite
 def graphs(draw: st.DrawFn) -> Graph:
     """Any small graph: cycles, hubs, zero shares, excluded nodes anywhere."""
-    pairs = st.tuples(st.sampled_from(_NAMES), st.sampled_from(_NAMES)).filter(lambda pair: pair[0] != pair[1])
+    pairs = st.tuples(st.sampled_from(_NAMES), st.sampled_from(_NAMES)).filter(
+        lambda pair: pair[0] != pair[1]
+    )
     chosen = draw(st.lists(pairs, unique=True, max_size=16))
-    shares = draw(st.lists(st.sampled_from([0, 1, 500, 3_333, 10_000]), min_size=len(chosen), max_size=len(chosen)))
+    shares = draw(
+        st.lists(st.sampled_from([0, 1, 500, 3_333, 10_000]), min_size=len(chosen), max_size=len(chosen))
+    )
     edges = [(owner, owned, share) for (owner, owned), share in zip(chosen, shares, strict=True)]
     excluded = draw(st.lists(st.sampled_from(_NAMES), unique=True, max_size=4))
     hubs = draw(st.lists(st.sampled_from(_NAMES), unique=True, max_size=2))
@@ -146,7 +150,11 @@ class GraphConformance:
 
     def test_provider_without_owners_has_zeros(self) -> None:
         found = self.one(graph([("O1", "b", 10_000)], "O1"))
-        assert (found["ownership_risk"], found["chain_providers"], found["nearest_exclusion_hops"]) == (0, 0, None)
+        assert (found["ownership_risk"], found["chain_providers"], found["nearest_exclusion_hops"]) == (
+            0,
+            0,
+            None,
+        )
 
     def test_own_exclusion_is_not_an_owners(self) -> None:
         found = self.one(graph([("O1", "a", 10_000)], "a"))
@@ -154,13 +162,21 @@ class GraphConformance:
 
     def test_direct_owner_excluded(self) -> None:
         found = self.one(graph([("O1", "a", 4_000)], "O1"))
-        assert (found["owner_excluded"], found["chain_excluded"], found["ownership_risk"]) == (True, False, 40.0)
+        assert (found["owner_excluded"], found["chain_excluded"], found["ownership_risk"]) == (
+            True,
+            False,
+            40.0,
+        )
         assert found["nearest_exclusion_path"] == ["label of a", "label of O1"]
 
     def test_person_who_owns_through_organizations(self) -> None:
         found = self.one(graph([("O1", "a", 5_000), ("O2", "O1", 8_000), ("P1", "O2", 10_000)], "P1"))
         assert found["ownership_risk"] == 100 * 0.5 * 0.8 * 0.25
-        assert (found["owner_excluded"], found["chain_excluded"], found["nearest_exclusion_hops"]) == (False, True, 3)
+        assert (found["owner_excluded"], found["chain_excluded"], found["nearest_exclusion_hops"]) == (
+            False,
+            True,
+            3,
+        )
 
     def test_nothing_beyond_the_last_hop(self) -> None:
         held = graph([("O1", "a", 10_000), ("O2", "O1", 10_000), ("P1", "O2", 10_000)], "P1")
@@ -172,10 +188,16 @@ class GraphConformance:
 
     def test_provider_that_owns_its_owner_is_not_its_own_chain(self) -> None:
         found = self.one(graph([("O1", "a", 9_000), ("a", "O1", 9_000)], "a"))
-        assert (found["chain_providers"], found["owner_excluded"], found["chain_excluded"]) == (0, False, False)
+        assert (found["chain_providers"], found["owner_excluded"], found["chain_excluded"]) == (
+            0,
+            False,
+            False,
+        )
 
     def test_best_of_parallel_paths_counts_once(self) -> None:
-        held = graph([("O1", "a", 5_000), ("O2", "a", 1_000), ("P1", "O1", 5_000), ("P1", "O2", 10_000)], "P1")
+        held = graph(
+            [("O1", "a", 5_000), ("O2", "a", 1_000), ("P1", "O1", 5_000), ("P1", "O2", 10_000)], "P1"
+        )
         assert self.one(held)["ownership_risk"] == 100 * 0.5 * 0.5 * 0.5
 
     def test_direct_and_indirect_role_of_one_owner(self) -> None:
@@ -199,12 +221,25 @@ class GraphConformance:
         assert self.one(graph(edges, "P1 c"))["chain_excluded_providers"] == 1
 
     def test_chain_counts_other_providers_once(self) -> None:
-        edges = [("O1", "a", 1), ("O1", "b", 1), ("O2", "O1", 1), ("O2", "O3", 1), ("O3", "c", 1), ("O3", "b", 1)]
+        edges = [
+            ("O1", "a", 1),
+            ("O1", "b", 1),
+            ("O2", "O1", 1),
+            ("O2", "O3", 1),
+            ("O3", "c", 1),
+            ("O3", "b", 1),
+        ]
         found = self.one(graph(edges, "c"))
-        assert (found["chain_providers"], found["chain_excluded_providers"], found["chain_excluded"]) == (2, 1, True)
+        assert (found["chain_providers"], found["chain_excluded_providers"], found["chain_excluded"]) == (
+            2,
+            1,
+            True,
+        )
 
     def test_ties_of_the_nearest_break_by_id(self) -> None:
-        held = graph([("O2", "a", 1), ("O1", "a", 1), ("P2", "O1", 1), ("P1", "O2", 1), ("P1", "O1", 1)], "P1 P2")
+        held = graph(
+            [("O2", "a", 1), ("O1", "a", 1), ("P2", "O1", 1), ("P1", "O2", 1), ("P1", "O1", 1)], "P1 P2"
+        )
         assert self.one(held)["nearest_exclusion_path"] == ["label of a", "label of O1", "label of P1"]
 
     def test_rows_are_sorted_and_unique(self) -> None:

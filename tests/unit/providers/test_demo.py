@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from riskflow.providers import demo, demo_files, ingest, npi, raw
+from riskflow.providers import demo, demo_files, demo_layout, ingest, npi, raw
 from riskflow.quarantine import QUARANTINE
 
 SPEC = demo.DemoSpec(providers=3_000, seed=11)
@@ -28,7 +28,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def tables(folder: Path) -> dict[str, ingest.Ingested]:
-    sources = demo_files.sources(folder)
+    sources = demo_layout.sources(folder)
     return {name: ingest.ingest(raw.files(sources[name], name), sources[name], name) for name in TABLES}
 
 
@@ -64,14 +64,14 @@ def test_kept_dirt_is_there(folder: Path, tables: dict[str, ingest.Ingested]) ->
 
 def test_no_dirt_when_none_is_asked_for(tmp_path: Path) -> None:
     demo_files.write_demo(demo.DemoSpec(providers=500, dirt=0), tmp_path)
-    sources = demo_files.sources(tmp_path)
+    sources = demo_layout.sources(tmp_path)
     for name in TABLES:
         assert ingest.ingest(raw.files(sources[name], name), sources[name], name).quarantined.height == 0
 
 
 def test_parquet_holds_the_same_rows_as_csv(tmp_path: Path, tables: dict[str, ingest.Ingested]) -> None:
     demo_files.write_demo(SPEC, tmp_path, "parquet")
-    sources = demo_files.sources(tmp_path, "parquet")
+    sources = demo_layout.sources(tmp_path, "parquet")
     for name in TABLES:
         assert ingest.ingest(raw.files(sources[name], name), sources[name], name).kept.equals(
             tables[name].kept

@@ -46,4 +46,6 @@ def test_features_without_a_graph_are_refused() -> None:
 def test_edges_to_unknown_nodes_are_refused() -> None:
     held = graph([("O1", "a", 1), ("O2", "a", 1)])
     with pytest.raises(RiskflowError, match="1 edges of the graph name a node"):
-        EmbeddedGraph().load(Graph(held.nodes.filter(pl.col("node_id") != "O2"), held.edges, held.content_hash))
+        EmbeddedGraph().load(
+            Graph(held.nodes.filter(pl.col("node_id") != "O2"), held.edges, held.content_hash)
+        )

@@ -10,9 +10,10 @@ import polars as pl
 from riskflow import artifacts
 from riskflow.config.providers import GraphStage
 from riskflow.contracts.providers_sources import EDGES, FEATURES, NODES
+from riskflow.contracts.providers_universe import UNIVERSE
 from riskflow.errors import RiskflowError
 from riskflow.providers.graph.build import content_hash
-from riskflow.providers.graph.interface import MILLION, Graph, GraphBackend, Reach, assert_hash
+from riskflow.providers.graph.interface import MILLION, Graph, GraphBackend, Reach, assert_hash, feature_rows
 from riskflow.receipts import Receipt
 
 PAIRS_AT_ONCE = 4_000_000
@@ -64,7 +65,7 @@ class EmbeddedGraph:
         found = starts
         for part in parts:
             found = found.join(part, on="start", how="left")
-        return _feature_rows(asked.join(found, on="npi", how="left"), graph_hash)
+        return feature_rows(asked.join(found, on="npi", how="left"), graph_hash)
 
     def _walk_up(self, starts: pl.Series, hops: int) -> list[pl.DataFrame]:
         """Return, per number of hops, start, node and the largest share (millionths) over walks of that length."""
@@ -186,22 +187,6 @@ def _slices(owners: pl.DataFrame, owned: pl.DataFrame) -> Iterator[pl.DataFrame]
         yield piece.select("start", "node")
 
 
-def _feature_rows(found: pl.DataFrame, graph_hash: str) -> pl.DataFrame:
-    chain = pl.col("chain_excluded_providers").fill_null(0)
-    return found.select(
-        "npi",
-        pl.lit(graph_hash).alias("graph_hash"),
-        pl.col("excluded").fill_null(False).alias("own_exclusion_active"),
-        pl.col("owner_excluded").fill_null(False),
-        (pl.col("far_excluded").fill_null(False) | (chain > 0)).alias("chain_excluded"),
-        (pl.col("risk").fill_null(0) / 10_000).alias("ownership_risk"),
-        pl.col("chain_providers").fill_null(0),
-        chain.alias("chain_excluded_providers"),
-        "nearest_exclusion_hops",
-        "nearest_exclusion_path",
-    ).sort("npi")
-
-
 def loaded(nodes: Path, edges: Path, expected: str = "") -> GraphBackend:
     """Return an embedded backend that holds the graph of two artifacts; `expected` is its hash, if known."""
     frames = artifacts.read(nodes, NODES), artifacts.read(edges, EDGES)
@@ -213,9 +198,9 @@ def loaded(nodes: Path, edges: Path, expected: str = "") -> GraphBackend:
     return backend
 
 
-def run(*, shard: Path, nodes: Path, edges: Path, output: Path, config: GraphStage) -> Receipt:
+def run(*, universe: Path, nodes: Path, edges: Path, output: Path, config: GraphStage) -> Receipt:
     """Ask the graph about the NPIs of one shard."""
-    npis = pl.read_parquet(shard, columns=["npi"])["npi"]
+    npis = artifacts.read(universe, UNIVERSE, ["npi"])["npi"]
     features = loaded(nodes, edges).features(npis, Reach.of(config.graph))
     artifacts.write(features, output, FEATURES)
     near = features.filter(pl.col("nearest_exclusion_hops").is_not_null()).height

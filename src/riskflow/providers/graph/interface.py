@@ -38,6 +38,7 @@ import polars as pl
 
 from riskflow.config.providers import GraphSection
 from riskflow.errors import RiskflowError
+from riskflow.providers.arithmetic import quotient
 
 MILLION = 1_000_000
 
@@ -85,3 +86,24 @@ def assert_hash(found: str, expected: str) -> None:
             f"the graph that is loaded has hash {found[:12]}…, this run was planned for {expected[:12]}…",
             "another run has loaded its graph since: run the graph stages again, one run at a time",
         )
+
+
+def feature_rows(found: pl.DataFrame, graph_hash: str) -> pl.DataFrame:
+    """Return the FEATURES of what a backend found: one row per NPI asked for, nulls where the graph holds nothing.
+
+    `found`: npi, excluded, owner_excluded, far_excluded (an excluded owner at two hops or more that is no
+    direct one), risk (millionths), chain_providers, chain_excluded_providers, nearest_exclusion_hops and _path.
+    """
+    chain = pl.col("chain_excluded_providers").fill_null(0)
+    return found.select(
+        "npi",
+        pl.lit(graph_hash).alias("graph_hash"),
+        pl.col("excluded").fill_null(False).alias("own_exclusion_active"),
+        pl.col("owner_excluded").fill_null(False),
+        (pl.col("far_excluded").fill_null(False) | (chain > 0)).alias("chain_excluded"),
+        quotient(pl.col("risk").fill_null(0), pl.lit(10_000.0)).alias("ownership_risk"),
+        pl.col("chain_providers").fill_null(0),
+        chain.alias("chain_excluded_providers"),
+        "nearest_exclusion_hops",
+        "nearest_exclusion_path",
+    ).sort("npi")
