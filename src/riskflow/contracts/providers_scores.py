@@ -22,6 +22,7 @@ from riskflow.contracts.base import (
 COMPONENTS = ("billing", "ownership", "trajectory", "exclusion", "concentration")
 LEVEL_MEASURES = ("payment_per_claim", "claims_per_beneficiary", "payments")
 MEASURES = (*LEVEL_MEASURES, "growth")
+FACTORS = ("data", "peers", "method", "weights")
 TIERS = ("High", "Elevated", "Moderate", "Low")
 
 _NPI = column(pl.Int64, "National Provider Identifier", npi())
@@ -239,4 +240,73 @@ SCORES = Contract(
         "method_version": column(pl.String, "Version of its formulas", not_empty()),
     },
     checks=(_ADDS_UP, _SCORED_OR_REASON),
+)
+
+_SCALE = {"r_raw": "r_raw", "risk_score": "risk_score (percentile)"}
+
+
+def _change_columns(measure: str, what: str) -> dict[str, Column]:
+    points = in_range(-100, 100)
+    named = {
+        f"{measure}_before": _optional(pl.Float64, f"{what} in the earlier run", _PERCENT),
+        f"{measure}_after": _optional(pl.Float64, f"{what} in the later run", _PERCENT),
+        f"{measure}_change": _optional(pl.Float64, "later minus earlier, where comparable", points),
+    }
+    return named | {
+        f"{measure}_{factor}": _optional(pl.Float64, f"How much of it comes from {factor}", finite())
+        for factor in FACTORS
+    }
+
+
+def _effects_add_up(measure: str, factors: tuple[str, ...], tolerance: float) -> FrameCheck:
+    total = pl.sum_horizontal(f"{measure}_{factor}" for factor in factors)
+    return FrameCheck(
+        f"{measure}_effects_add_up",
+        f"the effects add up to the change of {measure} within {tolerance:g}",
+        (total - pl.col(f"{measure}_change")).abs() <= tolerance,
+    )
+
+
+CHANGES = Contract(
+    name="providers_changes",
+    version=1,
+    title="One row per provider of two runs: what made its score change",
+    key=("npi",),
+    columns={
+        "npi": _NPI,
+        "status": column(
+            pl.String,
+            "both: scored in both runs and between",
+            one_of(("both", "entered", "left", "not comparable")),
+        ),
+        **{name: c for measure, what in _SCALE.items() for name, c in _change_columns(measure, what).items()},
+    },
+    checks=tuple(_effects_add_up(measure, FACTORS, 1e-9) for measure in _SCALE),
+)
+
+GROUPINGS = ("all", "state", "taxonomy", "tier")
+
+GROUP_CHANGES = Contract(
+    name="providers_group_changes",
+    version=1,
+    title="One row per group of providers: what made its mean score change between two runs",
+    key=("grouping", "group"),
+    columns={
+        "grouping": column(pl.String, "What the groups are by", one_of(GROUPINGS)),
+        "group": column(pl.String, "The group; `unknown` where the provider has none", not_empty()),
+        "providers_before": column(pl.Int64, "Scored providers of the group in the earlier run", at_least(0)),
+        "providers_after": column(pl.Int64, "Scored providers of the group in the later run", at_least(0)),
+        "providers_both": column(pl.Int64, "Comparable providers in the group in both runs", at_least(0)),
+        **{
+            name: c
+            for measure, what in _SCALE.items()
+            for name, c in {
+                **_change_columns(measure, f"mean {what}"),
+                f"{measure}_membership": _optional(
+                    pl.Float64, "How much of it comes from providers joining and leaving the group", finite()
+                ),
+            }.items()
+        },
+    },
+    checks=tuple(_effects_add_up(measure, (*FACTORS, "membership"), 1e-8) for measure in _SCALE),
 )

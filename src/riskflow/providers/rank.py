@@ -29,18 +29,23 @@ def placed(
     when this is a subset. risk_score = 100 · (scored providers with a strictly smaller r_raw) / (n - 1), so ties
     share a score; rank = 1 + scored providers with a strictly larger r_raw. Both are null when not scored.
     """
-    scored = merged.filter(pl.col("r_raw").is_not_null()).select("npi", "r_raw")
-    below, above, total = places(scored["r_raw"], distribution)
-    ranks = scored.select(
-        "npi",
-        pl.Series("risk_score", np.minimum(100.0 * below / max(total - 1, 1), 100.0)),
-        pl.Series("rank", above + 1, dtype=pl.Int64),
-    )
+    ranks = risk_scores(merged, distribution)
     return (
         merged.select("npi")
         .join(ranks, on="npi", how="left", maintain_order="left")
-        .with_columns(tier(tiers))
+        .with_columns(tier(tiers, pl.col("risk_score")))
         .join(percentiles, on="npi", how="left", maintain_order="left")
+    )
+
+
+def risk_scores(raw: pl.DataFrame, distribution: pl.DataFrame) -> pl.DataFrame:
+    """Return npi, risk_score and rank of the rows (npi, r_raw) that have an r_raw."""
+    scored = raw.filter(pl.col("r_raw").is_not_null()).select("npi", "r_raw")
+    below, above, total = places(scored["r_raw"], distribution)
+    return scored.select(
+        "npi",
+        pl.Series("risk_score", np.minimum(100.0 * below / max(total - 1, 1), 100.0)),
+        pl.Series("rank", above + 1, dtype=pl.Int64),
     )
 
 
@@ -95,9 +100,8 @@ def run(
     )
 
 
-def tier(tiers: TiersSection) -> pl.Expr:
+def tier(tiers: TiersSection, score: pl.Expr) -> pl.Expr:
     """Return risk_label of a risk_score; null when there is none."""
-    score = pl.col("risk_score")
     return (
         pl.when(score.is_null())
         .then(None)

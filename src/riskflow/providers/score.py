@@ -47,27 +47,31 @@ def score_shard(
     billing and trajectory, top_program and top_share, not_scored_reason.
     Raises RiskflowError when an NPI has no features or when payments name an NPI outside the universe.
     """
-    _check_complete(metrics, features, universe)
+    frame, rows = _measured(metrics, programs, features, universe, reference, config)
     method = method_of(config.scoring, config.peers)
-    rows = with_peers(method.measures(metrics), reference, method)
-    excess = parts.year_excess(rows, method, config.components.z_cap)
-    means = parts.decayed_means(
-        excess, last_year=config.scoring.date.year, year_decay=config.components.year_decay
-    )
     return (
-        universe.select("npi", "taxonomy", "state")
-        .join(parts.payment_components(means, method), on="npi", how="left")
-        .join(_programs(programs, config.components, method), on="npi", how="left")
-        .join(_features(features, universe, method), on="npi", how="left")
-        .join(_peers(rows, method), on="npi", how="left")
-        .join(_window(metrics), on="npi", how="left")
-        .join(billing_evidence(excess), on="npi", how="left")
-        .join(growth_evidence(excess), on="npi", how="left")
+        frame.join(_peers(rows, method), on="npi", how="left")
+        .join(billing_evidence(rows), on="npi", how="left")
+        .join(growth_evidence(rows), on="npi", how="left")
         .pipe(combine, config.weights, method)
         .rename({"taxonomy": "peer_taxonomy", "state": "peer_state"})
         .select(list(SHARD_SCORES.schema))
         .sort("npi")
     )
+
+
+def raw_scores(
+    metrics: pl.DataFrame,
+    programs: pl.DataFrame,
+    features: pl.DataFrame,
+    universe: pl.DataFrame,
+    reference: pl.DataFrame,
+    config: ScoreStage,
+) -> pl.DataFrame:
+    """Return npi and r_raw only, exactly as `score_shard` gives them."""
+    frame, _ = _measured(metrics, programs, features, universe, reference, config)
+    method = method_of(config.scoring, config.peers)
+    return combine(frame, config.weights, method).select("npi", "r_raw").sort("npi")
 
 
 def run(
@@ -130,6 +134,32 @@ def combine(frame: pl.DataFrame, weights: WeightsSection, method: Method) -> pl.
         .with_columns(_total(pl.col(f"{name}_contribution") for name in COMPONENTS).alias("r_raw"))
         .drop("_present")
     )
+
+
+def _measured(
+    metrics: pl.DataFrame,
+    programs: pl.DataFrame,
+    features: pl.DataFrame,
+    universe: pl.DataFrame,
+    reference: pl.DataFrame,
+    config: ScoreStage,
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the universe with its five components, and the yearly rows with peers and z scores behind them."""
+    _check_complete(metrics, features, universe)
+    method = method_of(config.scoring, config.peers)
+    rows = with_peers(method.measures(metrics), reference, method)
+    rows = parts.year_excess(rows, method, config.components.z_cap)
+    means = parts.decayed_means(
+        rows, last_year=config.scoring.date.year, year_decay=config.components.year_decay
+    )
+    frame = (
+        universe.select("npi", "taxonomy", "state")
+        .join(parts.payment_components(means, method), on="npi", how="left")
+        .join(_programs(programs, config.components, method), on="npi", how="left")
+        .join(_features(features, universe, method), on="npi", how="left")
+        .join(_window(metrics), on="npi", how="left")
+    )
+    return frame, rows
 
 
 def _total(terms: Iterable[pl.Expr]) -> pl.Expr:
