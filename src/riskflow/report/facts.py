@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 
 from riskflow.artifacts import Artifact
+from riskflow.quarantine import QUARANTINE
 from riskflow.receipts import Receipt
 from riskflow.report.blocks import Block, Callout, Column, Section, Table
 
@@ -46,8 +47,9 @@ def quality(
     """Return the section on rows read, kept and quarantined: per stage from receipts, per rule from quarantine.
 
     `quarantined`: frames of the QUARANTINE contract; only rule, reason and source are shown, never the row.
+    Without them the counts per rule are those of the receipts (facts["quarantined_by_rule"]).
     """
-    counted = [r for r in sorted(receipts, key=lambda r: r.stage) if "quarantined" in r.counts]
+    counted = sorted((r for r in receipts if "quarantined" in r.counts and r.outputs), key=_table_name)
     blocks: list[Block] = [_conservation(counted)]
     blocks.append(
         Table(
@@ -66,7 +68,7 @@ def quality(
             ],
         )
     )
-    blocks.append(_rules(quarantined))
+    blocks.append(_rules(counted, quarantined))
     return Section(
         title, "Nothing is dropped silently: every row that was read is kept or in quarantine.", blocks
     )
@@ -93,7 +95,7 @@ def _conservation(receipts: Sequence[Receipt]) -> Callout:
 def _quality_row(receipt: Receipt) -> dict[str, Any]:
     read, quarantined = receipt.counts.get("read", 0), receipt.counts["quarantined"]
     return {
-        "table": _stage_name(receipt.stage),
+        "table": _table_name(receipt),
         "read": read,
         "kept": receipt.counts.get("kept", 0),
         "quarantined": quarantined,
@@ -101,26 +103,35 @@ def _quality_row(receipt: Receipt) -> dict[str, Any]:
     }
 
 
-def _rules(quarantined: Sequence[pl.DataFrame]) -> Table:
-    frames = [frame.select("rule_id", "reason", "source") for frame in quarantined]
-    rows = (
-        pl.concat(frames)
-        if frames
-        else pl.DataFrame(schema=dict.fromkeys(("rule_id", "reason", "source"), pl.String))
-    )
-    counted = (
-        rows.with_columns(pl.col("source").str.split("/").list.last())
-        .group_by("source", "rule_id", "reason")
-        .agg(pl.len().alias("rows"))
-        .sort(["source", "rows", "rule_id"], descending=[False, True, False])
-    )
+def _rules(receipts: Sequence[Receipt], quarantined: Sequence[pl.DataFrame]) -> Table:
+    """Count the rules from the quarantine, which has their sentences, else from what the receipts tell."""
+    counted = _quarantine_counts(quarantined) if quarantined else _receipt_counts(receipts)
     columns = [
         Column("source", "Source"),
         Column("rule_id", "Rule", "code"),
         Column("reason", "What it says"),
         Column("rows", "Rows", "number"),
     ]
-    return Table("Quarantine by rule", counted, columns, note="" if rows.height else "No row broke a rule.")
+    return Table("Quarantine by rule", counted, columns, note="" if counted else "No row broke a rule.")
+
+
+def _quarantine_counts(quarantined: Sequence[pl.DataFrame]) -> list[dict[str, Any]]:
+    rows = pl.concat(frame.select("rule_id", "reason", "source") for frame in quarantined)
+    return (
+        rows.with_columns(pl.col("source").str.split("/").list.last())
+        .group_by("source", "rule_id", "reason")
+        .agg(pl.len().alias("rows"))
+        .sort(["source", "rows", "rule_id"], descending=[False, True, False])
+        .to_dicts()
+    )
+
+
+def _receipt_counts(receipts: Sequence[Receipt]) -> list[dict[str, Any]]:
+    return [
+        {"source": _table_name(receipt), "rule_id": rule, "reason": None, "rows": rows}
+        for receipt in receipts
+        for rule, rows in sorted(receipt.facts.get("quarantined_by_rule", {}).items())
+    ]
 
 
 def _code(git: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -204,5 +215,7 @@ def _config(receipts: Sequence[Receipt]) -> Table:
     return Table("Config", rows, [Column("key", "Key", "code"), Column("value", "Value", "code")])
 
 
-def _stage_name(stage: str) -> str:
-    return Path(stage.replace(".", "/")).name
+def _table_name(receipt: Receipt) -> str:
+    """Return the name of the table that a stage kept; a gate that only counts has none."""
+    kept = [item for item in receipt.outputs if item.contract != QUARANTINE.name]
+    return Path(kept[0].path).stem if kept else receipt.stage.rpartition(".")[2]

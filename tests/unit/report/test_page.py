@@ -205,11 +205,28 @@ def test_quality_counts_rows_and_rules() -> None:
     )
     _, rows, rules = quality([receipt("t.payments", 10, 7, 3)], [quarantined]).blocks
     assert isinstance(rows, Table) and isinstance(rules, Table)
-    assert [c.text for c in rows.cells[0]] == ["payments", "10", "7", "3", "30.00%"]
+    assert [c.text for c in rows.cells[0]] == ["t.payments", "10", "7", "3", "30.00%"]
     assert [[c.text for c in row] for row in rules.cells] == [
         ["x.csv", "npi.digits", "r", "2"],
         ["x.csv", "dob.date", "d", "1"],
     ]
+
+
+def test_quality_takes_the_rules_from_receipts_where_there_is_no_quarantine() -> None:
+    told = receipt("t.payments", 10, 7, 3)
+    told.facts["quarantined_by_rule"] = {"b.rule": 2, "a.rule": 1}
+    rules = quality([told]).blocks[2]
+    assert isinstance(rules, Table)
+    assert [[c.text for c in row] for row in rules.cells] == [
+        ["t.payments", "a.rule", "–", "1"],
+        ["t.payments", "b.rule", "–", "2"],
+    ]
+
+
+def test_quality_does_not_count_a_gate_twice() -> None:
+    gate = Receipt(stage="t.quality", counts={"read": 10, "kept": 7, "quarantined": 3})
+    rows = quality([receipt("t.payments", 10, 7, 3), gate]).blocks[1]
+    assert isinstance(rows, Table) and len(rows.cells) == 1
 
 
 def test_quality_says_when_rows_were_lost() -> None:
