@@ -101,7 +101,7 @@ def feature_rows(found: pl.DataFrame, graph_hash: str) -> pl.DataFrame:
         pl.col("excluded").fill_null(False).alias("own_exclusion_active"),
         pl.col("owner_excluded").fill_null(False),
         (pl.col("far_excluded").fill_null(False) | (chain > 0)).alias("chain_excluded"),
-        quotient(pl.col("risk").fill_null(0), pl.lit(10_000.0)).alias("ownership_risk"),
+        quotient(pl.col("risk").fill_null(0), pl.lit(10_000.0)).round(4).alias("ownership_risk"),
         pl.col("chain_providers").fill_null(0),
         chain.alias("chain_excluded_providers"),
         "nearest_exclusion_hops",
