@@ -1,0 +1,134 @@
+"""The NER detector: texts to sentences, the doubtful ones to the model once each, spans back to every text."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+import orjson
+
+from riskflow.notes.ner.sentences import may_hold_name, sentences
+from riskflow.notes.ner.worker import Spans, load_model, read_sentences
+from riskflow.notes.redact.spans import Detection, span_frame
+
+POOL_FROM = 8_000
+"""Sentences from which worker processes pay: each takes about a second to start."""
+
+_FAILED = "the name model failed on it"
+_CHUNK = 1024
+
+
+class NerDetector:
+    """Finds names and places with a spaCy pipeline: the trained one (a folder) or an installed one by its name.
+
+    `prefilter` passes over sentences without a word that could be a name. `processes` above 1 reads large
+    requests in as many processes. A text of which any sentence fails is in `Detection.failed`.
+    """
+
+    def __init__(self, model: str | Path, batch: int = 256, processes: int = 1, prefilter: bool = True) -> None:
+        self.model, self.batch, self.processes, self.prefilter = str(model), batch, processes, prefilter
+        self._nlp = load_model(self.model)
+        meta = self._nlp.meta
+        self._version = f"ner:{meta['lang']}_{meta['name']}@{meta['version']}-{_digest(Path(self.model), meta)}"
+
+    @property
+    def version(self) -> str:
+        """Name, version and digest of the model, for example `ner:en_clinical_notes@1.0.0-3f2a91bc`."""
+        return self._version
+
+    def detect(self, texts: Sequence[str]) -> Detection:
+        """Return names (NAME) and places (GEO) of every text."""
+        places, unique, failed = self._cut(texts)
+        found = self._read(list(unique))
+        rows: list[tuple[int, int, int, str, str]] = []
+        for text_id, start, sentence in places:
+            spans = found[sentence]
+            if spans is None:
+                failed[text_id] = _FAILED
+            else:
+                rows += [(text_id, start + s, start + e, kind, self._version) for s, e, kind in spans]
+        return Detection(span_frame(row for row in rows if row[0] not in failed), failed)
+
+    def _cut(self, texts: Sequence[str]) -> tuple[list[tuple[int, int, int]], dict[str, int], dict[int, str]]:
+        """Return (text, offset, sentence number) of the sentences to read, the sentences, and texts not readable."""
+        unique: dict[str, int] = {}
+        passed_over: set[str] = set()
+        places: list[tuple[int, int, int]] = []
+        failed: dict[int, str] = {}
+        for text_id, text in enumerate(texts):
+            if not isinstance(text, str):
+                failed[text_id] = "it is not a text"
+                continue
+            for start, end in sentences(text):
+                sentence = text[start:end]
+                if sentence in passed_over:
+                    continue
+                if sentence not in unique:
+                    if self.prefilter and not may_hold_name(sentence):
+                        passed_over.add(sentence)
+                        continue
+                    unique[sentence] = len(unique)
+                places.append((text_id, start, unique[sentence]))
+        return places, unique, failed
+
+    def _read(self, texts: list[str]) -> list[Spans | None]:
+        if self.processes == 1 or len(texts) < POOL_FROM:
+            return [s for part in _parts(texts) for s in read_sentences(self._nlp, part, self.batch)]
+        return _read_in_pool(texts, self.model, self.batch, self.processes)
+
+
+def _read_in_pool(texts: list[str], model: str, batch: int, processes: int) -> list[Spans | None]:
+    """Return spans per sentence, read by worker processes; what a dying worker leaves unread is None (failed)."""
+    results: list[Spans | None] = [None] * len(texts)
+    starts = iter(range(0, len(texts), _CHUNK))
+    lock = threading.Lock()
+
+    def next_start() -> int | None:
+        with lock:
+            return next(starts, None)
+
+    def work() -> None:
+        command = [sys.executable, "-m", "riskflow.notes.ner.worker", model, str(batch)]
+        single = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=single) as process:
+            assert process.stdin is not None and process.stdout is not None
+            try:
+                while (start := next_start()) is not None:
+                    process.stdin.write(orjson.dumps(texts[start : start + _CHUNK]) + b"\n")
+                    process.stdin.flush()
+                    answer = process.stdout.readline()
+                    if not answer:
+                        return
+                    results[start : start + _CHUNK] = orjson.loads(answer)
+            except BrokenPipeError:
+                return  # what it had is None, and withheld
+
+    workers = [threading.Thread(target=work) for _ in range(processes)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    return results
+
+
+def _parts(texts: list[str]) -> Iterator[list[str]]:
+    rest = iter(texts)
+    while part := list(islice(rest, _CHUNK)):
+        yield part
+
+
+def _digest(folder: Path, meta: dict[str, object]) -> str:
+    """Digest of the model's files; of an installed package's description where it is no folder."""
+    digest = hashlib.sha256()
+    if folder.is_dir():
+        for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+            digest.update(str(path.relative_to(folder)).encode() + path.read_bytes())
+    else:
+        digest.update(orjson.dumps(meta, option=orjson.OPT_SORT_KEYS, default=str))
+    return digest.hexdigest()[:8]
