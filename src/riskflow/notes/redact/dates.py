@@ -40,7 +40,7 @@ _YEAR_WORDS = rf"(?:(?:nineteen|twenty|two\s+thousand|eighteen)(?:[-\s]+(?:and\s
 _ANY_YEAR = rf"(?:{_YEAR}|{_SHORT_YEAR}|{_YEAR_WORDS})"
 _NOT_DOSE = r"(?!\s*(?:mg|mcg|ml|units?|tablets?|tabs?|%|[./]\d|\d))"
 _CONTEXT = (
-    r"(?:on|since|dated?|from|until|till|by|through|thru|due|seen|starting|started|before|after|dos|dob|lmp|between"
+    r"(?:on|in|since|dated?|from|until|till|by|through|thru|due|seen|starting|started|before|after|dos|dob|lmp|between"
     r"|appointment|appt|f/u|admitted|discharged|visit|date|of|scheduled|expires|exp|adm|d/c|last|next|for)"
 )
 _HOLIDAYS = (
@@ -165,7 +165,7 @@ RULES: tuple[Rule, ...] = (
         "DATE",
         _NEEDS_MONTH,
         matches(
-            rf"(?<![\d/.])\b{_WEEKDAY}(?:the\s+)?{_D}(?:st|nd|rd|th)?(?:\s+day)?(?:\s+of\s+|[\s./-]*)(?P<month>{_MONTH})"
+            rf"(?<![\d/.])\b{_WEEKDAY}(?:the\s+)?{_D}(?:st|nd|rd|th)?(?:\s+day)?(?:\s+of\s+|[ ./-]?)(?P<month>{_MONTH})"
             rf"(?:[\s,./-]*(?:of\s+)?(?P<year>{_ANY_YEAR}|\d\d(?!\d|\s*(?:mg|mcg|ml|%))))?\b(?![\d])",
             _is_month,
             _I,
@@ -188,7 +188,7 @@ RULES: tuple[Rule, ...] = (
         "DATE",
         r"\d/\d",
         matches(
-            rf"(?i:\b{_CONTEXT})\b[\s:]*(?:the\s+)?(?P<phi>{_M}/{_D}(?:\s*(?:-|to|thru|through|and|&)\s*{_M}/{_D})?)(?![\d/.%])",
+            rf"(?i:\b{_CONTEXT})\b[\s:]*(?:the\s+)?(?P<phi>{_M}/{_D}(?:\s*(?:-|to|thru|through|and|&)\s*{_M}/{_D})?)(?![\d/%]|\.\d)",
             _is_no_score,
         ),
     ),
@@ -197,7 +197,7 @@ RULES: tuple[Rule, ...] = (
         "DATE",
         r"\d/\d{1,2}\s*(-|to|through|thru)\s*\d{1,2}/\d",
         matches(
-            rf"(?<![\d/.])(?P<phi>{_M}/{_D}\s*(?:-|to|thru|through)\s*{_M}/{_D})(?![\d/.%])", _is_no_score
+            rf"(?<![\d/.])(?P<phi>{_M}/{_D}\s*(?:-|to|thru|through)\s*{_M}/{_D})(?![\d/%]|\.\d)", _is_no_score
         ),
     ),
     Rule(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import polars as pl
 
 from riskflow.notes.redact.names import (
+    CAPITAL_WORD,
     CREDENTIALS,
     TOKEN,
     Evidence,
@@ -17,10 +18,11 @@ from riskflow.notes.redact.names import (
     is_surname,
     listed_runs,
     lower_case_runs,
+    preceding_word,
     run_end,
     run_start,
 )
-from riskflow.notes.redact.rule import Offsets, Rule
+from riskflow.notes.redact.rule import Rule
 from riskflow.notes.redact.spans import SPAN_SCHEMA, span_frame
 from riskflow.notes.redact.text import canonical_series, word_list
 
@@ -38,57 +40,65 @@ _LABEL = re.compile(
     r"|referred\s+by|referring|interpreted\s+by|read\s+by|technologist|tech|cc|attn|attention|to|from|dear"
     r"|emergency\s+contact|next\s+of\s+kin|nok|contact(?:\s+person)?|guardian|legal\s+guardian|spouse|wife|husband|mother|father|son|daughter|parents?|sibling|brother|sister|poa|hcpoa|proxy|health\s*care\s+proxy|witness|interpreter"
     r"|case\s+manager|social\s+worker|therapist|counselor|pharmacist|employer\s+contact|informant|historian|accompanied\s+by)"
-    r"\s*(?::|=|#|\s-\s)[ \t]*(?:(?i:dr|mr|mrs|ms|prof)\.?\s+)?"
+    r"\s*$"
 )
-_NAME_LABEL = re.compile(r"(?i)names?\s*(?::|=)")
+_AFTER_LABEL = re.compile(r"(?::|=|#|(?<=\s)-(?=\s))[ \t]*(?:(?i:drs?|mrs?|ms|prof)\.?\s+)?(?=[A-Za-z])")
+_UNLISTED = re.compile(r"[a-z]+(?:['-][a-z]+)*(?: [a-z]+(?:['-][a-z]+)*){0,2}(?=\s*(?:[,;.\n]|$|\s{2}))")
+_NAME_LABEL = re.compile(r"(?i)names?\s*$")
+_COMMA = re.compile(r",\s*")
 _CREDENTIAL = re.compile(
     rf"(?P<comma>,?\s+)(?P<word>{'|'.join(re.escape(c.upper()) for c in sorted(CREDENTIALS, key=len, reverse=True))}|M\.D\.|D\.O\.|R\.N\.|Ph\.?D\.?|PharmD|PsyD|D\.D\.S\.|N\.P\.|P\.A\.)(?![\w-])"
 )
 _WEAK_CREDENTIALS = frozenset({"MA", "PT", "OT", "MS", "OD", "DC", "PA", "DO", "RD", "NP", "CNS", "ESQ"})
 _RELATIONS = (
-    r"wife|husband|spouse|partner|son|daughter|mother|father|mom|dad|mum|sister|brother|sibling|aunt|uncle|cousin|niece|nephew|grandmother|grandfather|grandson|granddaughter|grandma|grandpa|grandchild(?:ren)?"
-    r"|friend|neighbou?r|roommate|girlfriend|boyfriend|fianc[ee]e?|caregiver|aide|guardian|stepmother|stepfather|stepson|stepdaughter|mother-in-law|father-in-law|son-in-law|daughter-in-law|brother-in-law|sister-in-law"
-    r"|sons|daughters|sisters|brothers|twins?|children|child|baby|parents|boss|coworker|supervisor|teacher|landlord|sponsor|interpreter|nurse|surgeon|therapist|counselor|pharmacist|chaplain|hospitalist|cardiologist|oncologist"
-    r"|pediatrician|neurologist|psychiatrist|provider|physician|pcp|attending|resident|patient|pt|client"
+    "wife|husband|spouse|partner|son|daughter|mother|father|mom|dad|mum|sister|brother|sibling|aunt|uncle|cousin|niece"
+    "|nephew|grandmother|grandfather|grandson|granddaughter|grandma|grandpa|grandchild|grandchildren|friend|neighbor"
+    "|neighbour|roommate|girlfriend|boyfriend|fiance|fiancee|caregiver|guardian|stepmother|stepfather|stepson|stepdaughter"
+    "|mother-in-law|father-in-law|son-in-law|daughter-in-law|brother-in-law|sister-in-law|sons|daughters|sisters|brothers"
+    "|twin|twins|children|child|baby|parents|boss|coworker|supervisor|teacher|landlord|sponsor|widow|widower|husband's|wife's"
 )
+_STAFF_WORDS = (
+    "aide|interpreter|nurse|surgeon|therapist|counselor|pharmacist|chaplain|hospitalist|cardiologist|oncologist"
+    "|pediatrician|neurologist|psychiatrist|provider|physician|pcp|attending|resident|patient|pt|client"
+)
+_KIN = frozenset(_RELATIONS.split("|"))
+_STAFF = frozenset(_STAFF_WORDS.split("|"))
+_LINKS = frozenset({"named", "called", "is", "name", "mr", "mrs", "ms", "dr", "mr.", "mrs.", "ms.", "dr."})
 _RELATION = re.compile(
-    rf"\b(?i:{_RELATIONS})(?:'s)?(?:(?i:\s*,\s*|\s+(?:is\s+)?(?:named|called)\s+|\s+name\s+is\s+|\s+is\s+|\s*\(\s*|\s+))(?:(?i:mr|mrs|ms|dr)\.?\s+)?"
+    rf"\b(?i:(?P<kin>{_RELATIONS})|{_STAFF_WORDS})(?:'s)?"
+    r"(?:(?i:\s*,\s*|\s+(?:is\s+)?(?:named|called)\s+|\s+name\s+is\s+|\s+is\s+|\s*\(\s*|\s+))(?:(?i:mr|mrs|ms|dr)\.?\s+)?$"
 )
 _PHRASE = re.compile(
     r"\b(?i:(?:my|his|her|their|whose|patient'?s?|your|the)\s+name(?:s)?\s+(?:is|was|are)|goes\s+by|known\s+as|a\.?k\.?a\.?|aka|n[ee]e|formerly|prefers\s+(?:to\s+be\s+called|the\s+name)|likes\s+to\s+be\s+called|(?:i\s+am|i'm|this\s+is)(?=\s+(?:dr|[A-Z]))"
-    r"|signed\s+by|signed,|dictated\s+by|authored\s+by|transcribed\s+by|dear|hello|hi|sincerely,?|regards,?|thanks,?|thank\s+you,?)[\s:,\"]+"
-)
-_PERSONAL_PHRASE = re.compile(
-    r"\b(?i:spoke\s+(?:with|to)|talked\s+(?:with|to)|discussed\s+(?:\w+\s+){0,2}?with|d/w|conferred\s+with|per|by|with|via|told|informed|notified|called|asked|paged|met|saw|thanked|examined|seen\s+by|evaluated\s+by|accompanied\s+by|brought\s+in\s+by|referred\s+to|followed\s+by|for|from|to|and|cc)\s+"
-)
-_PERSON_VERBS = re.compile(
-    r"\s+(?i:reports?|reported|denies|denied|states?|stated|says|said|complains?|complained|presents?|presented|endorses|notes|noted|c/o|was\s+(?:seen|admitted|discharged|given|started|brought|referred|evaluated|born|found|told)|is\s+(?:a|an|here|doing|\d+)|has\s+(?:a|been|had|no)|lives|called|"
-    r"returns|returned|will\s+(?:follow|return|call|see)|agrees|agreed|understands|verbalized|underwent|tolerated|requests|requested|refuses|refused|took|takes|came|arrived|walks|recommended|recommends|performed|ordered|signed|reviewed|examined)\b"
+    r"|signed\s+by|signed,|dictated\s+by|authored\s+by|transcribed\s+by|dear|hello|hi|sincerely,?|regards,?|thanks,?|thank\s+you,?)[\s:,\"]+(?:(?i:drs?|mrs?|ms|prof)\.?\s+)?"
 )
 _AND = re.compile(r"\s*,\s*(?:and\s+|&\s*)?|\s+(?:and|or|&)\s+|\s*[/;]\s*")
 
 
-def _after(pattern: re.Pattern[str], *, sure: bool, listed: bool = False) -> Callable[[str], Offsets]:
-    """Names that follow a pattern; `listed` asks the first word to be evidence of a name by itself."""
-
-    def find(text: str) -> Iterator[tuple[int, int]]:
-        for match in pattern.finditer(text):
-            yield from _one_after(text, match.end(), sure, listed)
-
-    return find
+def _after_phrase(text: str) -> Iterator[tuple[int, int]]:
+    for match in _PHRASE.finditer(text):
+        end = run_end(text, match.end(), sure=True)
+        if end is not None:
+            yield match.end(), end
 
 
-def _one_after(text: str, start: int, sure: bool, listed: bool) -> Iterator[tuple[int, int]]:
-    token = TOKEN.match(text, start)
-    if listed and (
-        token is None
-        or evidence(token["word"]) is not Evidence.NAME
-        or is_short_capitals(token["word"], text)
-    ):
-        return
-    end = run_end(text, start, sure=sure)
-    if end is not None:
-        yield start, end
+def _after_relation(text: str) -> Iterator[tuple[int, int]]:
+    """After kin an unlisted name counts (`her son Xander`); after staff and `patient` only a listed one does."""
+    for capital in CAPITAL_WORD.finditer(text):
+        start = capital.start()
+        before = preceding_word(text, start)
+        if not (before in _KIN or before in _STAFF or before in _LINKS):
+            continue
+        relation = _RELATION.search(text[max(0, start - 40) : start])
+        found = evidence(capital[0])
+        if relation is None or found is Evidence.WORD or is_short_capitals(capital[0], text):
+            continue
+        kin = relation["kin"] is not None and not text.isupper()
+        if found is not Evidence.NAME and not (kin and (found is Evidence.UNKNOWN or is_any_given(capital[0]))):
+            continue
+        end = run_end(text, start, sure=True)
+        if end is not None:
+            yield start, end
 
 
 def _after_title(text: str) -> Iterator[tuple[int, int]]:
@@ -108,17 +118,18 @@ def _names_someone(text: str, start: int) -> bool:
 
 
 def _after_label(text: str) -> Iterator[tuple[int, int]]:
-    for match in _LABEL.finditer(text):
-        start = match.end()
+    for colon in _AFTER_LABEL.finditer(text):
+        label = _LABEL.search(text[max(0, colon.start() - 40) : colon.start()])
+        if label is None:
+            continue
+        start = colon.end()
         end = run_end(text, start, sure=True, lower=True)
-        if end is None and _NAME_LABEL.search(match[0]):
-            unlisted = re.compile(
-                r"[a-z]+(?:['-][a-z]+)*(?: [a-z]+(?:['-][a-z]+)*){0,2}(?=\s*(?:[,;.\n]|$|\s{2}))"
-            ).match(text, start)
+        if end is None and _NAME_LABEL.search(label[0]):
+            unlisted = _UNLISTED.match(text, start)
             end = unlisted.end() if unlisted else None
         if end is None:
             continue
-        comma = re.compile(r",\s*").match(text, end)
+        comma = _COMMA.match(text, end)
         given = run_end(text, comma.end(), sure=False, lower=True) if comma else None
         yield start, given or end
 
@@ -154,63 +165,58 @@ def _start_before(text: str, end: int, *, sure: bool) -> int | None:
     return start
 
 
-def _surname_with_verb(text: str) -> Iterator[tuple[int, int]]:
-    for match in TOKEN.finditer(text):
-        word = match["word"]
-        if (
-            is_surname(word)
-            and not is_short_capitals(word, text)
-            and _PERSON_VERBS.match(text, match.end("word"))
-        ):
-            start = run_start(text, match.start(), sure=False)
-            yield start, match.end("word")
-
-
 def _eponyms(text: str) -> Iterator[tuple[int, int]]:
-    return (match.span() for match in _EPONYM.finditer(text))
+    for word in _WORD_START.finditer(text):
+        pattern = _EPONYMS.get(word[0].lower())
+        match = pattern.match(text, word.start()) if pattern else None
+        if match:
+            yield match.span()
+
+
+def _before_noun(text: str) -> Iterator[tuple[int, int]]:
+    """Any capitalised word before the noun of an instrument, score or disease: `Kelly clamp`."""
+    return (match.span() for match in _BEFORE_NOUN.finditer(text))
 
 
 def _bare(eponym: str) -> str:
     return re.escape(eponym).replace("'s", "(?:'s)?")
 
 
-_EPONYM_WORDS = tuple(
-    sorted(
-        (canonical_series(pl.Series(word_list("eponyms.txt") + word_list("drugs.txt")))).to_list(),
-        key=len,
-        reverse=True,
-    )
+def _eponym_table() -> dict[str, re.Pattern[str]]:
+    """First word → pattern of all eponyms and drugs that begin with it, and the clinical noun after them."""
+    starting: dict[str, list[str]] = {}
+    for eponym in canonical_series(pl.Series(word_list("eponyms.txt") + word_list("drugs.txt"))):
+        starting.setdefault(_FIRST_WORD.match(eponym.lower())[0], []).append(eponym)  # type: ignore[index]
+    return {
+        word: re.compile(rf"(?i:{'|'.join(_bare(e) for e in sorted(eponyms, key=len, reverse=True))})(?:'?s|')?(?![\w-]){_NOUNS}")
+        for word, eponyms in starting.items()
+    }
+
+
+_FIRST_WORD = re.compile(r"[a-z]+")
+_NOUN = (
+    "disease|syndrome|sign|test|palsy|score|scale|catheter|cyst|fracture|tumou?r|lymphoma|thyroiditis|chorea|sarcoma|criteria"
+    "|position|maneuver|dementia|body|bodies|phenomenon|disorder|esophagus|tubes?|drain|pump|monitor|coma|index|angina|node"
+    "|gait|clamp|forceps|scissors|retractor|needle|stitch|suture|splint|brace|boot|collar|procedure|repair|technique|tap"
+    "|classification|grade|stage|method|rule|wrap|bag|bandage|dressing|line|stain|reflex|nerve|ligament|duct|pouch|anemia"
+    "|nephropathy|neuropathy|contracture|contractions?|hernia|ulcer|spots?|nodes|rings?|lens|lamp|chart|table|frame|stand|levels?|phase|protocol|diet|exercises?"
 )
-_EPONYM = re.compile(
-    rf"(?<![\w-])(?i:{'|'.join(_bare(e) for e in _EPONYM_WORDS)})(?:'?s|')?(?![\w-])"
-    r"(?i:(?:[\s-]+(?:disease|syndrome|sign|test|palsy|score|scale|catheter|cyst|fracture|tumou?r|lymphoma|thyroiditis|chorea|sarcoma|criteria|position|maneuver|dementia|body|bodies|phenomenon|disorder|esophagus|tubes?|drain|pump|monitor|coma|index|angina|node|gait))*)"
-)
+_NOUNS = rf"(?i:(?:[\s-]+(?:{_NOUN})\b)*)"
+_BEFORE_NOUN = re.compile(rf"(?<![\w'-])[A-Z][a-z]+(?:-[A-Z][a-z]+)?(?:'s)?\s+(?:{_NOUN})\b")
+_EPONYMS = _eponym_table()
+_WORD_START = re.compile(r"(?<![\w-])[A-Za-z]{2,}")
 _CAPITAL = r"[A-Z]"
 
 RULES: tuple[Rule, ...] = (
     Rule("name.title", "NAME", rf"(?i)\b({_TITLES})\b", _after_title),
     Rule("name.label", "NAME", r"(?i)[a-z]\s*[:=#-]\s*[a-z]", _after_label),
     Rule("name.credential", "NAME", r"[A-Z][a-zA-Z.'-]+,?\s+[A-Z]", _before_credential),
-    Rule("name.relation", "NAME", rf"(?i)\b({_RELATIONS})\b", _after(_RELATION, sure=True, listed=False)),
-    Rule(
-        "name.phrase",
-        "NAME",
-        r"(?i)(name|goes by|known as|a\.?k\.?a|nee|formerly|prefers|called|i am|i'm|this is|signed|dictated|authored|transcribed|dear|hello|\bhi\b|sincerely|regards|thank)",
-        _after(_PHRASE, sure=True),
-    ),
-    Rule(
-        "name.beside_phrase", "NAME", _CAPITAL, _after(_PERSONAL_PHRASE, sure=False, listed=True), tier="list"
-    ),
-    Rule("name.before_verb", "NAME", _CAPITAL, _surname_with_verb, tier="list"),
+    Rule("name.relation", "NAME", r"(?i)\b(" + _RELATIONS + "|" + _STAFF_WORDS + r")\b[^.]{0,16}\s(?-i:[A-Z])", _after_relation),
+    Rule("name.phrase", "NAME", r"(?i)(name|goes by|known as|a\.?k\.?a|nee|formerly|prefers|called|i am|i'm|this is|signed|dictated|authored|transcribed|dear|hello|\bhi\b|sincerely|regards|thank)", _after_phrase),
     Rule("name.listed", "NAME", _CAPITAL, listed_runs, tier="list"),
     Rule("name.lower_case", "NAME", r"[a-z]{3}", lower_case_runs, tier="list"),
-    Rule(
-        "eponym",
-        "KEEP",
-        rf"(?i)({'|'.join(sorted({re.escape(e.split()[0].split('-')[0].split(chr(39))[0]) for e in _EPONYM_WORDS}))})",
-        _eponyms,
-        tier="allow",
-    ),
+    Rule("eponym", "KEEP", r"[A-Za-z]", _eponyms, tier="allow"),
+    Rule("eponym.noun", "KEEP", rf"[A-Z][a-z]+('s)?\s+({_NOUN})\b", _before_noun, tier="allow"),
 )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from enum import Enum
-from functools import cache
+from functools import cache, lru_cache
 
 from riskflow.notes.redact.text import (
     given_names,
@@ -44,6 +44,9 @@ _MONTHS = frozenset(
 )
 _SHORT_CAPITALS = 3
 MOST_WORDS = 6
+TITLE_WORDS = frozenset(
+    {"dr", "drs", "mr", "mrs", "ms", "miss", "mx", "prof", "professor", "doctor", "rev", "sgt", "capt", "lt", "col", "hon"}
+)
 
 
 class Evidence(Enum):
@@ -70,6 +73,7 @@ def _part_evidence(part: str) -> Evidence:
     return Evidence.NAME if listed else Evidence.UNKNOWN
 
 
+@lru_cache(maxsize=1 << 16)
 def evidence(word: str) -> Evidence:
     """Return what a word, with hyphens and apostrophes, is evidence of; letter case does not matter."""
     plain = word.lower().removesuffix("'s").replace("'", "")
@@ -81,17 +85,20 @@ def evidence(word: str) -> Evidence:
     return Evidence.UNKNOWN if Evidence.UNKNOWN in found else Evidence.NAME_OR_WORD
 
 
+@lru_cache(maxsize=1 << 16)
 def is_given(word: str) -> bool:
     """Return whether the word is a given name that is no English word."""
     first = word.lower().removesuffix("'s").split("-")[0].replace("'", "")
     return first in given_names() and first not in ordinary_words()
 
 
+@lru_cache(maxsize=1 << 16)
 def is_any_given(word: str) -> bool:
     """Return whether the word is a given name, even one that is also an English word."""
     return word.lower().removesuffix("'s").replace("'", "") in given_names()
 
 
+@lru_cache(maxsize=1 << 16)
 def is_surname(word: str) -> bool:
     """Return whether any part of the word is a listed surname that is no English word."""
     return any(
@@ -163,7 +170,7 @@ def _continues(token: re.Match[str], words: int, sure: bool, text: str) -> bool:
     word = token["word"]
     if is_initial(token):
         return sure or words > 0 or _initial_before_name(text, token)
-    if is_credential(word) and (words > 0 or word.isupper()):
+    if word.lower() in TITLE_WORDS or (is_credential(word) and (words > 0 or word.isupper())):
         return False
     found = evidence(word)
     if found is Evidence.NAME:
@@ -254,43 +261,82 @@ def _precedes(token: re.Match[str], sure: bool, text: str) -> bool:
     return sure and found is Evidence.UNKNOWN and not is_short_capitals(word, text)
 
 
+CAPITAL_WORD = re.compile(r"(?<![A-Za-z'-])[A-Z][A-Za-z]*(?:['-]+[A-Za-z]+)*'?")
+_COMMA = re.compile(r",\s?")
+_BESIDE = frozenset(
+    {"with", "per", "by", "via", "told", "informed", "notified", "called", "asked", "paged", "met", "saw", "thanked"}
+    | {"examined", "from", "to"}
+)
+_COMMON_SURNAME = 20_000
+PERSON_VERBS = re.compile(
+    r"\s+(?i:reports?|reported|denies|denied|states?|stated|says|said|complains?|complained|presents?|presented|endorses"
+    r"|notes|noted|c/o|was\s+(?:seen|admitted|discharged|given|started|brought|referred|evaluated|born|found|told)"
+    r"|is\s+(?:a|an|here|doing|\d+)|has\s+(?:a|been|had|no)|lives|called|returns|returned|will\s+(?:follow|return|call|see)"
+    r"|agrees|agreed|understands|verbalized|underwent|tolerated|requests|requested|refuses|refused|took|takes|came|arrived"
+    r"|walks|recommended|recommends|performed|ordered|signed|reviewed|examined)\b"
+)
+
+
 def listed_runs(text: str) -> Iterator[tuple[int, int]]:
-    """Yield names that are found by list alone: a given name and what follows, `Surname, Given`, `Will Nguyen`."""
+    """Yield names found by lists alone: a given name and what follows it, `Surname, Given`, `Will Nguyen`, and
+    a common surname before the verb of a person or after a word such as `with`.
+    """
     reached = 0
-    for token in TOKEN.finditer(text):
-        if token.start() < reached:
+    for capital in CAPITAL_WORD.finditer(text):
+        if capital.start() < reached or (is_short_capitals(capital[0], text) and len(capital[0]) > 1):
             continue
-        end = _listed_end(text, token)
+        end = _listed_end(text, capital)
         if end is not None:
-            start = token.start() if token["particles"] else run_start(text, token.start(), sure=False)
-            yield start, end
+            yield run_start(text, capital.start(), sure=False), end
             reached = end
 
 
-def _listed_end(text: str, token: re.Match[str]) -> int | None:
-    word = token["word"]
-    if is_short_capitals(word, text) and not is_initial(token):
-        return None
+def _listed_end(text: str, capital: re.Match[str]) -> int | None:
+    word = capital[0]
+    if len(word) == 1:
+        token = TOKEN.match(text, capital.start())
+        dotted = token is not None and is_initial(token) and token["dot"] and _initial_before_name(text, token)
+        return run_end(text, capital.start(), sure=False) if dotted else None
     if is_given(word) and word.lower() not in _protected():
-        return run_end(text, token.start(), sure=False)
-    after = TOKEN.match(text, token.end() + 1) if text[token.end() : token.end() + 1] == " " else None
-    if (
-        is_any_given(word)
-        and after is not None
-        and is_surname(after["word"])
-        and after["word"].lower() not in _protected()
-    ):
-        return run_end(text, after.start(), sure=False)
-    if is_initial(token) and token["dot"] and _initial_before_name(text, token):
-        return run_end(text, token.start(), sure=False)
-    comma = re.compile(r",\s?").match(text, word_end(token))
-    given = TOKEN.match(text, comma.end()) if comma else None
-    if given is not None and is_given(given["word"]) and not is_short_capitals(given["word"], text):
-        if evidence(word) in (Evidence.NAME, Evidence.UNKNOWN) and is_surname(word):
-            return run_end(text, given.start(), sure=False)
+        return run_end(text, capital.start(), sure=False)
+    if is_any_given(word) and (end := _ambiguous_pair_end(text, capital)) is not None:
+        return end
+    if not is_surname(word):
+        return None
+    end = capital.end() - (2 if word.endswith("'s") else 0)
+    given = CAPITAL_WORD.match(text, comma.end()) if (comma := _COMMA.match(text, end)) else None
+    if given is not None and is_given(given[0]) and not is_short_capitals(given[0], text):
+        return run_end(text, given.start(), sure=False)
+    if PERSON_VERBS.match(text, end) or _is_beside_word(text, capital.start(), word):
+        return run_end(text, capital.start(), sure=False)
     return None
 
 
+def _ambiguous_pair_end(text: str, capital: re.Match[str]) -> int | None:
+    """`Will Nguyen` is a name; `Grace Hope` only where a person's verb follows."""
+    if text[capital.end() : capital.end() + 1] != " ":
+        return None
+    after = CAPITAL_WORD.match(text, capital.end() + 1)
+    if after is None or after[0].lower() in _protected() or is_short_capitals(after[0], text):
+        return None
+    if is_surname(after[0]):
+        return run_end(text, after.start(), sure=False)
+    two_words = evidence(after[0]) is Evidence.NAME_OR_WORD and PERSON_VERBS.match(text, after.end())
+    return after.end() if two_words and after[0].lower() in surnames() else None
+
+
+def _is_beside_word(text: str, start: int, word: str) -> bool:
+    before = text[max(0, start - 12) : start].rstrip(" ").rpartition(" ")[2].lower()
+    rank = surnames().get(word.lower().removesuffix("'s").replace("'", ""), _COMMON_SURNAME)
+    return before in _BESIDE and rank < _COMMON_SURNAME
+
+
+def preceding_word(text: str, start: int) -> str:
+    """Return the word before a place, in lower case, without the punctuation around it."""
+    return text[max(0, start - 24) : start].rstrip(" ,(:\n").rpartition(" ")[2].strip("(\"'").lower()
+
+
+_LOWER_SURNAME = re.compile(rf"\s(?:{_PARTICLES}\s)*(?P<word>[a-z]+(?:['-][a-z]+)*)")
 _LOWER_WORD = re.compile(r"(?<![\w.@/'-])[a-z]{3,}(?:-[a-z]+)?(?![\w@/]|\.\w|-)")
 
 
@@ -301,7 +347,7 @@ def lower_case_runs(text: str) -> Iterator[tuple[int, int]]:
         if match[0] not in names:
             continue
         end = match.end()
-        after = re.compile(rf"\s(?:{_PARTICLES}\s)*(?P<word>[a-z]+(?:['-][a-z]+)*)").match(text, end)
+        after = _LOWER_SURNAME.match(text, end)
         if after is not None:
             plain = after["word"].removesuffix("'s").replace("'", "")
             if last.get(plain, 10**6) <= 20_000 and plain not in ordinary_words():

@@ -42,7 +42,7 @@ _FACILITY = (
 _LIVES = (
     r"(?:liv(?:es|ed|ing)\s+(?:\w+\s+){0,2}?(?:in|near|at|outside)|resid(?:es|ing|ent|ed)\s+(?:in|of|at|near)|moved\s+(?:here\s+)?(?:to|from)|native\s+of|born\s+(?:and\s+raised\s+)?in"
     r"|raised\s+in|grew\s+up\s+in|travel(?:s|ed|ing|led)?\s+(?:to|from)|relocat(?:ed|ing)\s+(?:to|from)|hometown(?:\s+(?:of|is))?|transferred\s+(?:here\s+)?(?:from|to)|transported\s+(?:from|to)"
-    r"|home\s+in|house\s+in|farm\s+in|apartment\s+in|flew\s+(?:in\s+)?from|visiting\s+from|drove\s+(?:in\s+)?from|city\s+of|town\s+of|village\s+of|city\s*:|town\s*:|birthplace\s*:|county\s*:)"
+    r"|near|home\s+in|house\s+in|farm\s+in|apartment\s+in|flew\s+(?:in\s+)?from|visiting\s+from|drove\s+(?:in\s+)?from|city\s+of|town\s+of|village\s+of|city\s*:|town\s*:|birthplace\s*:|county\s*:)"
 )
 _EMPLOYED = r"(?:employed\s+(?:by|at|with)|works\s+(?:at|for)|worked\s+(?:at|for)|working\s+(?:at|for)|job\s+at|employer\s*:|retired\s+from)"
 _LARGE = frozenset(folded(name) for name in (_STATES + "|" + _STATE_CODES).split("|")) | frozenset(
@@ -110,10 +110,13 @@ def _after(pattern: str, flags: int = _I) -> object:
 def _facility(text: str) -> Iterator[tuple[int, int]]:
     for match in _FACILITY_PATTERN.finditer(text):
         words = list(re.finditer(r"[^\s,]+", match["lead"]))
-        sure = match["kind"].split()[0] in _SURE_FACILITIES
+        sure = match["kind"].split()[0].title() in _SURE_FACILITIES
         named = [w for w in words if _names_something(w[0]) or (sure and _is_also_a_name(w[0]))]
         if named:
-            yield match.start("lead") + named[0].start(), match.end()
+            first = words.index(named[0])
+            while first and words[first - 1][0].rstrip(".").lower() in _BEFORE_PLACE:
+                first -= 1
+            yield match.start("lead") + words[first].start(), match.end()
 
 
 def _is_also_a_name(word: str) -> bool:
@@ -140,14 +143,17 @@ def _names_something(word: str) -> bool:
     )
 
 
+_BEFORE_PLACE = frozenset("st saint mount mt fort ft san santa our lady holy sacred new north south east west port lake good".split())
 _SPECIALTIES = frozenset(
     "cardiology oncology neurology urology dermatology nephrology rheumatology gastroenterology endocrinology hematology"
     " pulmonology anticoagulation infusion orthopaedic orthopedic ophthalmology otolaryngology podiatry allergy hepatology"
     " children women veterans community memorial regional va us preop postop ent ob gyn obgyn prenatal antenatal geriatric"
     " wellness covid influenza vaccination".split()
 )
+_LEAD = r"(?:[A-Z][\w'&-]*|(?:St|Mt|Ft)\.)"
+_JOINING = r"(?:[ ]+(?:of|the|and|at|&|for|in)(?=[ ]+[A-Z]))"
 _FACILITY_PATTERN = re.compile(
-    rf"(?P<lead>\b[A-Z][\w'.&-]*(?:\s+(?:of|the|and|at|&|for|in)(?=\s+[A-Z]))?(?:\s+[A-Z][\w'.&-]*(?:\s+(?:of|the|and|&|for)(?=\s+[A-Z]))?){{0,5}}\s+)(?P<kind>{_FACILITY})\b(?:\s+of\s+{_CITY})?"
+    rf"(?P<lead>\b{_LEAD}{_JOINING}?(?:[ ]+{_LEAD}{_JOINING}?){{0,5}}[ ]+)(?P<kind>(?i:{_FACILITY}))\b(?:[ ]+of[ ]+{_CITY})?"
 )
 
 
@@ -235,7 +241,7 @@ RULES: tuple[Rule, ...] = (
             lambda m: _names_something(m["phi"].split()[0]) or _names_something(m["phi"].split()[-2]),
         ),
     ),
-    Rule("geo.facility", "GEO", rf"[A-Z].*({_FACILITY})", _facility),
+    Rule("geo.facility", "GEO", rf"[A-Z].*(?i:{_FACILITY})", _facility),
     Rule(
         "geo.lives_in",
         "GEO",

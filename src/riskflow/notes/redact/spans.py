@@ -36,6 +36,12 @@ KINDS: dict[str, str] = {
 }
 """Kinds of identifier: the eighteen of the Safe Harbor method, with ages and NPIs told apart."""
 
+SPECIFIC_FIRST = (
+    *("FAX", "NPI", "SSN", "MRN", "PLAN", "ACCOUNT", "LICENSE", "VEHICLE", "DEVICE", "BIOMETRIC", "PHOTO"),
+    *("EMAIL", "URL", "IP", "PHONE", "DATE", "AGE", "GEO", "NAME", "ID"),
+)
+"""Kinds, those first that say most: what a number is called counts more than what it looks like."""
+
 KEEP = "KEEP"
 """Kind of a span that protects clinical text (an eponym, a drug) from the weaker detectors."""
 
@@ -105,7 +111,7 @@ def merge_spans(spans: pl.DataFrame) -> pl.DataFrame:
     1. A span that lies inside a protecting span of an earlier tier is dropped; then these are dropped.
     2. Spans that overlap become one span over all of them. Its kind and source are those of the longest
        member; of equally long ones that of the
-       most believed tier, then the first of `KINDS`, then the first source of the alphabet.
+       most believed tier, then the first of `SPECIFIC_FIRST`, then the first source of the alphabet.
 
     Input and output columns: text_id, start, end, kind, source; the output is sorted by text_id and start.
     """
@@ -116,7 +122,7 @@ def merge_spans(spans: pl.DataFrame) -> pl.DataFrame:
 
 
 def _kind_rank() -> pl.Expr:
-    ranks = {kind: rank for rank, kind in enumerate(KINDS)}
+    ranks = {kind: rank for rank, kind in enumerate(SPECIFIC_FIRST)}
     return pl.col("kind").replace_strict(ranks, default=len(ranks), return_dtype=pl.Int8).alias("kind_rank")
 
 

@@ -123,7 +123,7 @@ def ordinary_words() -> frozenset[str]:
 @cache
 def lower_case_given_names() -> frozenset[str]:
     """Return common given names that are no English word: evidence of a name even in lower case."""
-    common = {n for n, rank in given_names().items() if rank <= 450 and len(n) > 2}
+    common = {n for n, rank in given_names().items() if rank <= 1000 and len(n) > 2}
     return frozenset(common - ordinary_words())
 
 
