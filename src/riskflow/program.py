@@ -1,8 +1,9 @@
 """Turn a stage's `run` function into a command line program: the only code of workflow/scripts/*.py.
 
 Every keyword of `run` becomes an option: `Path`, `list[Path]`, `str`, `int` by their types; `config` comes
-from `--params config.<key>=<json> …`, next to `code.<module>=<hash>` and `data.<name>=<digest>`, which only
-go into the receipt. Each param names itself, since Snakemake compares params as a set of values.
+from `--params config.<key>=<json> …`. Beside these, `path.<option>=<path>` stands for an option (a file that
+is no output of a rule), and `code.<module>=<hash>` and `data.<name>=<digest>` only go into the receipt.
+Each param names itself, since Snakemake compares params as a set of values.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ def run_program(run: Callable[..., Receipt], argv: Sequence[str] | None = None) 
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format=f"%(asctime)s {stage}: %(message)s")
     parser = _parser(run)
     try:
-        arguments = vars(parser.parse_args(argv))
+        arguments = vars(parser.parse_args(_with_path_options(sys.argv[1:] if argv is None else argv)))
         receipt_path: Path | None = arguments.pop("receipt")
         params = _named_params(arguments.pop("params"))
         receipt = _timed(run, stage, arguments, params)
@@ -126,6 +127,13 @@ def _unfit(faults: str) -> RiskflowError:
     return RiskflowError(
         f"--params: {faults}", 'the rule passes stage_config("<stage>"); pass config.<key>=<json>'
     )
+
+
+def _with_path_options(words: Sequence[str]) -> list[str]:
+    """Return the command line with each `path.<name>=<path>` given as the option that it stands for."""
+    paths = [word.removeprefix("path.").partition("=") for word in words if word.startswith("path.")]
+    options = [part for name, _, value in paths for part in (f"--{name.replace('_', '-')}", value)]
+    return [*options, *words]
 
 
 def _parser(run: Callable[..., Receipt]) -> argparse.ArgumentParser:

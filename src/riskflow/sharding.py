@@ -71,6 +71,14 @@ def shard_rows(plan: Path) -> dict[str, int]:
     return rows
 
 
+def planned_files(folder: Path, plan: Path) -> list[Path]:
+    """Return the files in a folder of the shards that the plan names; files of an older plan are not among them.
+
+    Programs take the folder, not the files: thousands of paths do not fit on a command line.
+    """
+    return [folder / f"{shard}.parquet" for shard in sorted(shard_rows(plan))]
+
+
 def run(*, manifest: Path, receipts: list[Path], output: Path) -> Receipt:
     """Make the plan of a track: the shard manifest, and the digest of each artifact that all shards read.
 

@@ -1,8 +1,6 @@
-"""What all rule files share: the validated config, stage params, source files and shard digests."""
+"""Shared by all of the workflow: the validated config, stage params, source files and shard digests."""
 
 import json
-import os
-import sys
 from functools import cache
 from glob import glob
 from importlib import import_module
@@ -11,6 +9,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from riskflow.config.root import ConfigError, stage_params, validated
+from riskflow.jobs import prepare_environment
 from riskflow.provenance import fingerprint
 from riskflow.sources.digest import source_digest
 
@@ -20,12 +19,10 @@ except ConfigError as error:
     raise WorkflowError(str(error)) from None
 
 RESULTS = CONFIG.results
-PROGRAMS = f"{workflow.basedir}/workflow/scripts"
+SOURCE_DIGESTS = Path(RESULTS) / ".source_digests.json"
+PROGRAMS = Path(workflow.basedir) / "workflow" / "scripts"
 
-# Whatever this run makes, here and in its jobs, is not for everybody's eyes.
-os.umask(int(CONFIG.umask, 8))
-# The jobs run with the Python that runs Snakemake, whether or not its environment is activated.
-shell.prefix(f"export PATH={Path(sys.executable).parent}:$PATH; ")
+prepare_environment(Path(workflow.basedir), CONFIG.umask)
 
 
 wildcard_constraints:
@@ -43,7 +40,8 @@ def stage(name):
     track, _, step = name.partition(".")
     model = import_module(f"riskflow.config.{track}").STAGES.get(step)
     keys = stage_params(CONFIG, model) if model else []
-    modules = fingerprint(Path(PROGRAMS) / f"{track}_{step}.py")
+    program = "plan.py" if step == "plan" else f"{track}_{step}.py"
+    modules = fingerprint(PROGRAMS / program)
     return [*keys, *(f"code.{module}={digest}" for module, digest in modules.items())]
 
 
@@ -55,7 +53,9 @@ def source_files(track, table, demo):
     pattern = getattr(source, table).path
     found = sorted(glob(pattern))
     if not found:
-        raise WorkflowError(f"{track}.source.{table}.path: no file matches {pattern}; write a path relative to the repository")
+        raise WorkflowError(
+            f"{track}.source.{table}.path: no file matches {pattern}; write a path relative to the repository"
+        )
     return [ancient(path) for path in found]
 
 
@@ -68,12 +68,18 @@ def source_params(name, table):
     track = name.partition(".")[0]
     source = getattr(CONFIG, track).source
     mine = ("config.source.kind", f"config.source.{table}.")
-    params = [p for p in stage(name) if not p.startswith("config.source.") or p.startswith(mine)]
+    params = [
+        p
+        for p in stage(name)
+        if not p.startswith("config.source.") or p.startswith(mine)
+    ]
     if source.kind == "demo":
         return params
-    memory = Path(RESULTS) / ".source_digests.json"
     files = [Path(path) for path in source_files(track, table, [])]
-    return [*params, *(f"data.{path.name}={source_digest(path, memory)}" for path in files)]
+    return [
+        *params,
+        *(f"data.{path.name}={source_digest(path, SOURCE_DIGESTS)}" for path in files),
+    ]
 
 
 def planned(track, part):
@@ -108,3 +114,23 @@ def plan_digests(track):
 @cache
 def plan_content(path, modified):
     return json.loads(path.read_text())
+
+
+def earlier(folder, name):
+    """An artifact of an earlier run as an input, where the config names that run's folder."""
+    return [ancient(f"{folder}/{name}")] if folder else []
+
+
+def earlier_params(folder, name, option):
+    """Params that hand an artifact of an earlier run to a stage; none where the config names no such run."""
+    if not folder:
+        return []
+    path = Path(folder) / name
+    if not path.exists():
+        raise WorkflowError(
+            f"{path} is not there: the config names {folder} as an earlier run, but it has no {name}"
+        )
+    return [
+        f"path.{option}={path}",
+        f"data.{option}={source_digest(path, SOURCE_DIGESTS)}",
+    ]

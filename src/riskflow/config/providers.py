@@ -300,6 +300,11 @@ class IngestStage(_Stage):
     """Config of reading and validating the raw tables."""
 
     source: SourceSection
+
+
+class QualityStage(_Stage):
+    """Config of the quality gate."""
+
     quality: QualitySection
 
 
@@ -405,6 +410,7 @@ class ReportStage(_Stage):
 STAGES: dict[str, type[StageConfig]] = {
     "demo": DemoStage,
     "ingest": IngestStage,
+    "quality": QualityStage,
     "exclusions": ExclusionsStage,
     "graph": GraphStage,
     "features": GraphStage,
@@ -412,6 +418,7 @@ STAGES: dict[str, type[StageConfig]] = {
     "reference": ReferenceStage,
     "shard": ShardStage,
     "score": ScoreStage,
+    "percentiles": ReferenceStage,
     "rank": RankStage,
     "explain": ExplainStage,
     "decompose": DecomposeStage,

@@ -14,6 +14,7 @@ from riskflow.contracts.providers_universe import UNIVERSE
 from riskflow.providers.method import VERSIONS
 from riskflow.providers.reasons import flags, ordered_reasons
 from riskflow.receipts import Receipt
+from riskflow.sharding import planned_files
 
 FEATURE_COLUMNS = (
     "npi",
@@ -67,21 +68,22 @@ def run(
     *,
     merged: Path,
     ranks: Path,
-    features: list[Path],
+    features: Path,
+    plan: Path,
     exclusion_facts: Path,
     universe: Path,
     output: Path,
     previous: Path | None = None,
     config: ExplainStage,
 ) -> Receipt:
-    """Write the published scores; `features` are the graph features of all shards, `previous` earlier scores."""
+    """Write the published scores; `features` is the folder of the graph features, `previous` earlier scores."""
     before = (
         None if previous is None else artifacts.read(previous, SCORES, columns=["npi", "risk_score", "rank"])
     )
     scores = explained_scores(
         artifacts.read(merged, MERGED),
         artifacts.read(ranks, RANKS),
-        pl.concat(artifacts.read(path, FEATURES, columns=FEATURE_COLUMNS) for path in features),
+        pl.concat(artifacts.read(path, FEATURES, columns=FEATURE_COLUMNS) for path in planned_files(features, plan)),
         artifacts.read(exclusion_facts, EXCLUSION_FACTS),
         artifacts.read(universe, UNIVERSE, columns=["npi", "display_name", "entity_type"]),
         before,

@@ -11,7 +11,7 @@ from riskflow import artifacts
 from riskflow.contracts.providers_scores import MERGED, SHARD_SCORES
 from riskflow.errors import RiskflowError
 from riskflow.receipts import Receipt
-from riskflow.sharding import shard_rows
+from riskflow.sharding import planned_files, shard_rows
 
 
 def merged_shards(shards: Mapping[str, pl.DataFrame], expected_rows: Mapping[str, int]) -> pl.DataFrame:
@@ -40,9 +40,9 @@ def merged_shards(shards: Mapping[str, pl.DataFrame], expected_rows: Mapping[str
     return merged
 
 
-def run(*, shards: list[Path], plan: Path, output: Path) -> Receipt:
-    """Merge the shard files, named by their shards, after checking them against the plan."""
-    frames = {path.stem: artifacts.read(path, SHARD_SCORES) for path in shards}
+def run(*, folder: Path, plan: Path, output: Path) -> Receipt:
+    """Merge the shard files in a folder, named by their shards, after checking them against the plan."""
+    frames = {path.stem: artifacts.read(path, SHARD_SCORES) for path in planned_files(folder, plan)}
     merged = merged_shards(frames, shard_rows(plan))
     artifacts.write(merged, output, MERGED)
     return Receipt(counts={"shards": len(frames), "providers": merged.height})

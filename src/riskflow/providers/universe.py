@@ -41,7 +41,7 @@ def universe(
         pl.coalesce("state", "state_excluded").alias("state"),
         is_valid(pl.col("npi")).alias("npi_luhn_ok"),
         pl.col("in_registry", "has_payments", "in_exclusions", "is_owned").fill_null(False),
-    ).select(UNIVERSE.columns)
+    ).select(list(UNIVERSE.columns))
 
 
 def run(*, registry: Path, payments: Path, exclusions: Path, ownership: Path, output: Path) -> Receipt:

@@ -1,0 +1,23 @@
+"""The environment of a run's jobs, set once by the Snakefile and inherited by every job."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+
+def prepare_environment(checkout: Path, umask: str) -> None:
+    """Let jobs find riskflow in this checkout and the Python that runs Snakemake, and keep what they make private.
+
+    `umask` is octal text: 027 gives files 0640 and folders 0750.
+    """
+    os.umask(int(umask, 8))
+    _prepend("PYTHONPATH", str(checkout / "src"))
+    _prepend("PATH", str(Path(sys.executable).parent))
+
+
+def _prepend(variable: str, folder: str) -> None:
+    rest = os.environ.get(variable, "")
+    if folder not in rest.split(os.pathsep):
+        os.environ[variable] = os.pathsep.join(filter(None, [folder, rest]))
