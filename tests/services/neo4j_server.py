@@ -54,8 +54,8 @@ class Neo4jServer:
         self._end(signal.SIGKILL)
 
     def stop(self) -> None:
-        """Shut it down and remove its folder."""
-        self._end(signal.SIGTERM)
+        """End it and remove its folder."""
+        self._end(signal.SIGKILL)
         shutil.rmtree(self.home, ignore_errors=True)
 
     def _end(self, how: signal.Signals) -> None:

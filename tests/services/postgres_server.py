@@ -41,7 +41,11 @@ class PostgresServer:
     def _run(self, command: str, argument: str) -> None:
         script = [str(SERVICES / "postgres.sh"), command, str(self.folder), argument]
         subprocess.run(
-            script, check=True, timeout=60, stdin=subprocess.DEVNULL, env=os.environ | {"PG_PROFILE": self._profile}
+            script,
+            check=True,
+            timeout=60,
+            stdin=subprocess.DEVNULL,
+            env=os.environ | {"PG_PROFILE": self._profile},
         )
 
     def connect(self, database: str = "postgres", **more: object) -> psycopg.Connection:
