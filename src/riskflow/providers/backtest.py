@@ -1,8 +1,7 @@
 """Point-in-time backtest: a score as of a past day against the exclusions that came after it.
 
-Only what was known on that day goes into the score: payments of years that had ended, exclusions that had
-begun (without later reinstatements and waivers), associations that had begun. Providers at risk are those
-scored and not under exclusion on that day; positives are those first excluded again within the horizon.
+Only what was known on that day goes into the score (see `past`). Providers at risk are those scored and not
+under exclusion on that day; positives are those of them whose exclusion began within the horizon.
 """
 
 from __future__ import annotations
@@ -10,21 +9,20 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 
-from riskflow.contracts.providers_sources import BACKTEST
+from riskflow import artifacts
+from riskflow.config.providers import BacktestStage
+from riskflow.contracts.providers_sources import BACKTEST, EXCLUSIONS, OWNERSHIP, PAYMENTS, REGISTRY
 from riskflow.providers.exclusions import is_active, known_on
+from riskflow.providers.past import payments_known_on, scores_as_of
+from riskflow.receipts import Receipt
 
 _QUANTILES = (0.025, 0.975)
 _Weighted = tuple[np.ndarray, np.ndarray]  # positives and negatives per distinct score, highest score first
-
-
-def payments_known_on(payments: pl.LazyFrame, as_of: dt.date) -> pl.LazyFrame:
-    """Return the payments of years that had ended on a day (or end on it)."""
-    last = as_of.year if (as_of.month, as_of.day) == (12, 31) else as_of.year - 1
-    return payments.filter(pl.col("year") <= last)
 
 
 def horizon_end(as_of: dt.date, months: int) -> dt.date:
@@ -207,3 +205,22 @@ def _interval(values: Sequence[float]) -> tuple[float | None, float | None]:
         return None, None
     low, high = np.quantile(values, _QUANTILES)
     return float(low), float(high)
+
+
+def run(
+    *, payments: Path, registry: Path, exclusions: Path, ownership: Path, output: Path, config: BacktestStage
+) -> Receipt:
+    """Score as of a past day, and compare with the exclusions that came after it."""
+    paid, listed = artifacts.scan(payments, PAYMENTS), artifacts.read(exclusions, EXCLUSIONS)
+    section = config.backtest
+    scored = scores_as_of(
+        paid, artifacts.scan(registry, REGISTRY), listed, artifacts.read(ownership, OWNERSHIP), config
+    )
+    at_risk = outcomes(scored, listed, section.as_of, section.horizon_months, config.exclusions.waivers_count)
+    compared = scored.rename({"r_raw": config.scoring.method}).join(
+        baselines(scored, paid, listed, section.as_of), on="npi"
+    )
+    found = evaluate(compared, at_risk, top=section.top, resamples=section.resamples, seed=section.seed)
+    artifacts.write(found, output, BACKTEST)
+    counts = {"scored": scored.height, "at_risk": at_risk.height}
+    return Receipt(counts=counts | {"excluded_later": int(at_risk["excluded_later"].sum())})

@@ -109,7 +109,7 @@ def _facility_edges(
     second = facilities[rng.random(count) < 0.3]
     personal = facilities[rng.random(count) < 0.2]
     led = facilities[rng.random(count) < 0.5]
-    hubbed = [rng.choice(facilities, max(2, count // 5), replace=False) for _ in range(HUBS)]
+    hubbed = [rng.choice(pool, size, replace=False) for size in (_hub_size(count, len(pool)), count // 5)]
     unknown = np.full
     return [
         _edges(rng.integers(HUBS, organizations, count), facilities, True, rng.integers(51, 101, count), 0),
@@ -133,6 +133,11 @@ def _facility_edges(
             for hub, some in enumerate(hubbed)
         ],
     ]
+
+
+def _hub_size(facilities: int, pool: int) -> int:
+    """How many providers the largest owner has: more than any usual cap, where there are that many."""
+    return min(max(facilities // 5, 250), pool // 2)
 
 
 def _ownership_rows(

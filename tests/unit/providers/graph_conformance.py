@@ -209,6 +209,10 @@ class GraphConformance:
         held = graph([("P1", "a", 10_000), ("P2", "a", 10_000)], "P1 P2")
         assert self.one(held)["ownership_risk"] == 100
 
+    def test_risk_is_exact_to_four_decimals(self) -> None:
+        held = graph([("b", "a", 1), ("P1", "b", 3_333)], "P1 b")
+        assert self.one(held)["ownership_risk"] == 0.0116
+
     def test_zero_share_is_a_path_without_risk(self) -> None:
         found = self.one(graph([("O1", "a", 0)], "O1"))
         assert (found["owner_excluded"], found["ownership_risk"]) == (True, 0)

@@ -12,6 +12,7 @@ from test_exclusions import A, B, exclusions, payments
 
 from riskflow.contracts.providers_sources import BACKTEST
 from riskflow.providers import backtest
+from riskflow.providers.past import payments_known_on
 
 DAY = dt.date(2022, 12, 31)
 cases = st.lists(st.tuples(st.integers(0, 4), st.booleans()), min_size=1, max_size=12)
@@ -129,5 +130,5 @@ def test_baselines_know_only_the_past() -> None:
         {"npi": B, "excl_date": dt.date(2023, 1, 1)},
     )
     assert backtest.baselines(scored, paid, listed, DAY).rows() == [(A, 11.0, 1.0), (B, 0.0, 0.0)]
-    assert backtest.payments_known_on(paid, dt.date(2022, 6, 30)).collect()["year"].to_list() == [2021]
+    assert payments_known_on(paid, dt.date(2022, 6, 30)).collect()["year"].to_list() == [2021]
     assert backtest.horizon_end(dt.date(2022, 11, 30), 3) == dt.date(2023, 2, 28)
