@@ -7,10 +7,10 @@ import re
 from riskflow.notes.redact.rule import Rule, matches
 
 _MONTH = (
-    r"(?:january|february|march|april|may|june|july|august|september|october|november|december"
-    r"|(?:jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec)\b\.?)\b"
+    r"(?:(?:january|february|march|april|may|june|july|august|september|october|november|december)(?![a-z])"
+    r"|(?:jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec)(?![a-z])\.?)"
 )
-_NEEDS_MONTH = r"(?i)\b(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
+_NEEDS_MONTH = r"(?i)(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
 _YEAR = r"(?:1[89]|20|21)\d\d"
 _SHORT_YEAR = r"(?:'\d\d)"
 _M = r"(?:0?[1-9]|1[0-2])"

@@ -10,6 +10,7 @@ import polars as pl
 from riskflow.notes.redact.names import (
     CAPITAL_WORD,
     CREDENTIALS,
+    TITLE_WORDS,
     TOKEN,
     Evidence,
     evidence,
@@ -72,13 +73,16 @@ _PHRASE = re.compile(
     r"\b(?i:(?:my|his|her|their|whose|patient'?s?|your|the)\s+name(?:s)?\s+(?:is|was|are)|goes\s+by|known\s+as|a\.?k\.?a\.?|aka|n[ee]e|formerly|prefers\s+(?:to\s+be\s+called|the\s+name)|likes\s+to\s+be\s+called|(?:i\s+am|i'm|this\s+is)(?=\s+(?:dr|[A-Z]))"
     r"|signed\s+by|signed,|dictated\s+by|authored\s+by|transcribed\s+by|dear|hello|hi|sincerely,?|regards,?|thanks,?|thank\s+you,?)[\s:,\"]+(?:(?i:drs?|mrs?|ms|prof)\.?\s+)?"
 )
+_NAMING = re.compile(r"(?i)goes|known|prefers|likes|a\.?k|.*name")
 _AND = re.compile(r"\s*,\s*(?:and\s+|&\s*)?|\s+(?:and|or|&)\s+|\s*[/;]\s*")
 
 
 def _after_phrase(text: str) -> Iterator[tuple[int, int]]:
     for match in _PHRASE.finditer(text):
         end = run_end(text, match.end(), sure=True)
-        if end is not None:
+        if end is None and _NAMING.match(match[0]):
+            end = _unlisted_end(text, match.end())
+        if end:
             yield match.end(), end
 
 
@@ -124,14 +128,19 @@ def _after_label(text: str) -> Iterator[tuple[int, int]]:
             continue
         start = colon.end()
         end = run_end(text, start, sure=True, lower=True)
-        if end is None and _NAME_LABEL.search(label[0]):
-            unlisted = _UNLISTED.match(text, start)
-            end = unlisted.end() if unlisted else None
+        if _NAME_LABEL.search(label[0]):
+            end = max(end or 0, _unlisted_end(text, start)) or None
         if end is None:
             continue
         comma = _COMMA.match(text, end)
         given = run_end(text, comma.end(), sure=False, lower=True) if comma else None
         yield start, given or end
+
+
+def _unlisted_end(text: str, start: int) -> int:
+    """End of any words that stand where a name is asked for; 0 where none do."""
+    words = _UNLISTED.match(text, start) or (None if text.isupper() else CAPITAL_WORD.match(text, start))
+    return words.end() if words and words[0].lower() not in TITLE_WORDS else 0
 
 
 def _before_credential(text: str) -> Iterator[tuple[int, int]]:
@@ -255,6 +264,11 @@ def _extended_end(text: str, end: int) -> int:
         return end
     further = run_end(text, token.start(), sure=True) if initial else run_end(text, token.start(), sure=False)
     return max(end, further or end)
+
+
+def _is_no_verb(text: str, token: re.Match[str]) -> bool:
+    """`Anna and Will.` is a list of names, `Anna and May be` is not."""
+    return token["word"].lower() not in ("will", "may", "can", "hope", "mark") or text[token.end() : token.end() + 1] in ",.;"
 
 
 def _list_run(text: str, end: int) -> Iterator[tuple[int, int]]:

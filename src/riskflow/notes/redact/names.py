@@ -45,7 +45,8 @@ _MONTHS = frozenset(
 _SHORT_CAPITALS = 3
 MOST_WORDS = 6
 TITLE_WORDS = frozenset(
-    {"dr", "drs", "mr", "mrs", "ms", "miss", "mx", "prof", "professor", "doctor", "rev", "sgt", "capt", "lt", "col", "hon"}
+    {"dr", "drs", "mr", "mrs", "ms", "miss", "mx", "prof", "professor", "doctor", "rev", "sgt", "capt", "lt", "col"}
+    | {"hon", "senor", "senora", "sra", "madame", "mme", "nurse", "officer", "sister"}
 )
 
 
@@ -142,7 +143,8 @@ def run_end(text: str, start: int, *, sure: bool, lower: bool = False) -> int | 
     end, position, words = None, start, 0
     while words < MOST_WORDS:
         token = _token_at(text, position, lower)
-        if token is None or not _continues(token, words, sure, text):
+        after_initial = words > 0 and text[position - 2 : position] == ". "
+        if token is None or not _continues(token, words, sure or after_initial, text):
             break
         words, end = words + 1, word_end(token)
         if end != token.end() and text[end : end + 1] == "'":
@@ -251,14 +253,22 @@ def _precedes(token: re.Match[str], sure: bool, text: str) -> bool:
     word = token["word"]
     if is_initial(token):
         return True
-    if is_credential(word) and word.isupper():
+    if word.lower() in TITLE_WORDS or (is_credential(word) and word.isupper()):
         return False
     found = evidence(word)
     if found is Evidence.NAME:
         return not is_short_capitals(word, text)
     if found is Evidence.NAME_OR_WORD:
         return sure and is_any_given(word) and word.lower() not in _MONTHS
-    return sure and found is Evidence.UNKNOWN and not is_short_capitals(word, text)
+    return found is Evidence.UNKNOWN and (sure or _looks_given(word)) and not is_short_capitals(word, text)
+
+
+def _looks_given(word: str) -> bool:
+    """An unlisted word right before a surname (`Dmitri Ivanov`), not in capitals."""
+    return len(word) > 2 and not word.isupper() and _WORD_ENDING.search(word) is None
+
+
+_WORD_ENDING = re.compile(r"(?:ed|ing|ly|tion|sion|al|ic|ive|ous|ment|ness|ity|able|ible|ies|ology|itis|osis)$")
 
 
 CAPITAL_WORD = re.compile(r"(?<![A-Za-z'-])[A-Z][A-Za-z]*(?:['-]+[A-Za-z]+)*'?")
@@ -293,6 +303,8 @@ def listed_runs(text: str) -> Iterator[tuple[int, int]]:
 
 def _listed_end(text: str, capital: re.Match[str]) -> int | None:
     word = capital[0]
+    if word.lower() in TITLE_WORDS:
+        return None
     if len(word) == 1:
         token = TOKEN.match(text, capital.start())
         dotted = token is not None and is_initial(token) and token["dot"] and _initial_before_name(text, token)
@@ -301,13 +313,14 @@ def _listed_end(text: str, capital: re.Match[str]) -> int | None:
         return run_end(text, capital.start(), sure=False)
     if is_any_given(word) and (end := _ambiguous_pair_end(text, capital)) is not None:
         return end
-    if not is_surname(word):
+    opens = not text[: capital.start()].strip(" ") or text[: capital.start()].rstrip(" ")[-1] in ":\n(;"
+    if not is_surname(word) and not (opens and evidence(word) is Evidence.NAME_OR_WORD):
         return None
     end = capital.end() - (2 if word.endswith("'s") else 0)
     given = CAPITAL_WORD.match(text, comma.end()) if (comma := _COMMA.match(text, end)) else None
     if given is not None and is_given(given[0]) and not is_short_capitals(given[0], text):
         return run_end(text, given.start(), sure=False)
-    if PERSON_VERBS.match(text, end) or _is_beside_word(text, capital.start(), word):
+    if is_surname(word) and PERSON_VERBS.match(text, end) or _is_beside_word(text, capital.start(), word):
         return run_end(text, capital.start(), sure=False)
     return None
 
@@ -328,7 +341,7 @@ def _ambiguous_pair_end(text: str, capital: re.Match[str]) -> int | None:
 def _is_beside_word(text: str, start: int, word: str) -> bool:
     before = text[max(0, start - 12) : start].rstrip(" ").rpartition(" ")[2].lower()
     rank = surnames().get(word.lower().removesuffix("'s").replace("'", ""), _COMMON_SURNAME)
-    return before in _BESIDE and rank < _COMMON_SURNAME
+    return before in _BESIDE and rank < _COMMON_SURNAME and is_surname(word)
 
 
 def preceding_word(text: str, start: int) -> str:

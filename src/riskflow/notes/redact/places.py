@@ -13,6 +13,7 @@ _STATE_CODES = (
     "AL|AK|AZ|AR|CA|CO|CT|DE|DC|FL|GA|HI|ID|IL|IN|IA|KS|KY|LA|ME|MD|MA|MI|MN|MS|MO|MT|NE|NV|NH|NJ|NM|NY|NC|ND|OH|OK|OR"
     "|PA|PR|RI|SC|SD|TN|TX|UT|VT|VA|WA|WV|WI|WY"
 )
+_PLAIN_CODES = "|".join(code for code in _STATE_CODES.split("|") if code not in ("MD", "PA", "MA", "MS", "ME", "OR", "IN", "DC", "CT", "OK"))
 _STATES = (
     "Alabama|Alaska|Arizona|Arkansas|California|Colorado|Connecticut|Delaware|Florida|Georgia|Hawaii|Idaho|Illinois"
     "|Indiana|Iowa|Kansas|Kentucky|Louisiana|Maine|Maryland|Massachusetts|Michigan|Minnesota|Mississippi|Missouri|Montana"
@@ -52,6 +53,7 @@ _LARGE = frozenset(folded(name) for name in (_STATES + "|" + _STATE_CODES).split
     " laos cambodia taiwan australia ecuador bolivia chile venezuela panama nicaragua north south east west new united states"
     " kingdom puerto rico dominican republic costa rica el".split()
 )
+_NO_COUNTY = frozenset("the this a our each every in per another same any local".split())
 _FUNCTION_WORDS = frozenset(
     "the a an of in on at to from by for and or his her their its this that down up across per times every each more less about"
     " over under blocks block miles mile steps days day weeks week months month years year hours hour minutes minute feet foot"
@@ -109,7 +111,8 @@ def _after(pattern: str, flags: int = _I) -> object:
 
 def _facility(text: str) -> Iterator[tuple[int, int]]:
     for match in _FACILITY_PATTERN.finditer(text):
-        words = list(re.finditer(r"[^\s,]+", match["lead"]))
+        cut = max((m.end() for m in _PREPOSITION.finditer(match["lead"])), default=0)
+        words = [w for w in re.finditer(r"[^\s,]+", match["lead"]) if w.start() >= cut]
         sure = match["kind"].split()[0].title() in _SURE_FACILITIES
         named = [w for w in words if _names_something(w[0]) or (sure and _is_also_a_name(w[0]))]
         if named:
@@ -150,6 +153,7 @@ _SPECIALTIES = frozenset(
     " children women veterans community memorial regional va us preop postop ent ob gyn obgyn prenatal antenatal geriatric"
     " wellness covid influenza vaccination".split()
 )
+_PREPOSITION = re.compile(r"\b(?:at|in|for)\s+")
 _LEAD = r"(?:[A-Z][\w'&-]*|(?:St|Mt|Ft)\.)"
 _JOINING = r"(?:[ ]+(?:of|the|and|at|&|for|in)(?=[ ]+[A-Z]))"
 _FACILITY_PATTERN = re.compile(
@@ -200,7 +204,7 @@ RULES: tuple[Rule, ...] = (
         "GEO",
         rf",\s*({_STATE_CODES}|{_STATES})\b",
         _after(
-            rf"\b(?:in|from|of|near|to|at|outside|:|moved|visiting)(?=\s+{_CITY},\s*(?:{_STATE_CODES}|{_STATES})\b)",
+            rf"\b(?:in|from|of|near|to|at|outside|moved|visiting)(?=\s+{_CITY},\s*(?:{_PLAIN_CODES}|{_STATES})\b)",
             0,
         ),  # type: ignore[arg-type]
     ),
@@ -238,7 +242,7 @@ RULES: tuple[Rule, ...] = (
         r"[A-Z].*\s(County|Parish|Borough|Township)",
         matches(
             rf"\b(?P<phi>{_WORD}(?:[ ]{_WORD})?\s+(?:County|Parish|Borough|Township))\b",
-            lambda m: _names_something(m["phi"].split()[0]) or _names_something(m["phi"].split()[-2]),
+            lambda m: folded(m["phi"].split()[0]) not in _NO_COUNTY,
         ),
     ),
     Rule("geo.facility", "GEO", rf"[A-Z].*(?i:{_FACILITY})", _facility),

@@ -55,6 +55,11 @@ def _ascii(character: str) -> str:
         return str(unicodedata.decimal(character))
     base = unicodedata.normalize("NFKD", character)[0]
     return base if base.isascii() and base.isprintable() else character
+_LOWER_CASE_WORDS = frozenset(
+    "van clay dusty heath fern kitty lacy mack patty rocky roman sang sung scot sonny tad viola wiley dale gale jewel lily"
+    " pansy ebony robin ross dick dixie polly ala ila don carol holly heather rosemary jean ray homer buck chuck vito sal".split()
+)
+"""Given names that are no evidence in lower case, though with a capital they are."""
 
 
 class _Ascii(dict[int, str]):
@@ -124,7 +129,7 @@ def ordinary_words() -> frozenset[str]:
 def lower_case_given_names() -> frozenset[str]:
     """Return common given names that are no English word: evidence of a name even in lower case."""
     common = {n for n, rank in given_names().items() if rank <= 1000 and len(n) > 2}
-    return frozenset(common - ordinary_words())
+    return frozenset(common - ordinary_words() - _LOWER_CASE_WORDS)
 
 
 @cache
