@@ -31,6 +31,7 @@ from riskflow.providers.rank import risk_scores, score_distribution
 from riskflow.providers.reference import peer_reference
 from riskflow.providers.score import raw_scores
 from riskflow.receipts import Receipt, load
+from riskflow.sharding import planned_files, shard_rows
 
 MEASURED = ("r_raw", "risk_score")
 TOLERANCE = 1e-9
@@ -111,33 +112,51 @@ def run(
     *,
     metrics: Path,
     programs: Path,
-    features: list[Path],
+    features: Path,
+    plan: Path,
     universe: Path,
     reference: Path,
-    before_metrics: Path,
-    before_programs: Path,
-    before_features: list[Path],
-    before_universe: Path,
-    before_reference: Path,
-    before_receipt: Path,
+    before: Path,
     changes: Path,
     groups: Path,
     config: DecomposeStage,
 ) -> Receipt:
-    """Write what changed since an earlier run (`before_*`; its config is in a receipt of its score stage)."""
-    later = _inputs(metrics, programs, features, universe, reference, _score_stage(config))
-    earlier_config = recorded_config(load(before_receipt))
-    earlier = _inputs(
-        before_metrics, before_programs, before_features, before_universe, before_reference, earlier_config
-    )
+    """Write what changed since an earlier run; `before` is its results folder, `features` a folder of this run's.
+
+    The earlier run's config is taken from the receipt of its first scored shard.
+    """
+    now = ScoreStage(**{name: getattr(config, name) for name in ScoreStage.model_fields})
+    later = _inputs(metrics, programs, planned_files(features, plan), universe, reference, now)
+    earlier = earlier_inputs(before)
     frame = decomposed(earlier, later)
+    by_group = group_changes(frame, earlier.universe, later.universe, config.tiers)
     artifacts.write(frame, changes, CHANGES)
-    artifacts.write(
-        group_changes(frame, earlier.universe, later.universe, config.tiers), groups, GROUP_CHANGES
-    )
+    artifacts.write(by_group, groups, GROUP_CHANGES)
     counts = frame.group_by("status").len().sort("status")
     facts = {"changed": list(changed_factors(earlier, later))}
     return Receipt(counts={name.replace(" ", "_"): n for name, n in counts.iter_rows()}, facts=facts)
+
+
+def earlier_inputs(folder: Path) -> RunInputs:
+    """Return what the scores in another run's results folder follow from."""
+    plan = folder / "plan.json"
+    if not plan.exists():
+        raise RiskflowError(
+            f"{folder} holds no complete run: plan.json is not there",
+            "set providers.previous.run to the results/providers folder of a finished run",
+        )
+    receipt = load(folder / "receipts" / "score" / f"{min(shard_rows(plan))}.json")
+    names = ("metrics", "programs", "universe", "reference")
+    paths = {name: folder / f"{name}.parquet" for name in names}
+    features = planned_files(folder / "features", plan)
+    return _inputs(
+        paths["metrics"],
+        paths["programs"],
+        features,
+        paths["universe"],
+        paths["reference"],
+        recorded_config(receipt),
+    )
 
 
 def _inputs(
@@ -167,10 +186,6 @@ def recorded_config(receipt: Receipt) -> ScoreStage:
             f"({error.error_count()} faults)",
             "run the earlier data again with this version, or leave providers.previous.run empty",
         ) from None
-
-
-def _score_stage(config: DecomposeStage) -> ScoreStage:
-    return ScoreStage(**{name: getattr(config, name) for name in ScoreStage.model_fields})
 
 
 def _plain(features: pl.DataFrame) -> pl.DataFrame:
