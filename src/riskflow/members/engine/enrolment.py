@@ -58,7 +58,8 @@ def ymd(days: npt.NDArray[np.datetime64]) -> Ints:
     months = days.astype("datetime64[M]")
     month = months.astype(np.int64)
     day = (days.astype("datetime64[D]") - months.astype("datetime64[D]")).astype(np.int64) + 1
-    return (1970 + month // 12) * 10_000 + (month % 12 + 1) * 100 + day
+    dates: Ints = (1970 + month // 12) * 10_000 + (month % 12 + 1) * 100 + day
+    return dates
 
 
 @dataclass(frozen=True)
@@ -149,7 +150,7 @@ def _in_year(spans: pl.DataFrame, year: Year) -> pl.DataFrame:
 
 def _ordered(spans: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
     """Return the spans by member, issuer and market, first day and span id, and the distinct members in order."""
-    keys = [name for name in ("issuer", "market") if name in spans.columns]
+    keys: list[str] = [name for name in ("issuer", "market") if name in spans.columns]
     if not spans["member_id"].is_sorted():
         spans = spans.sort("member_id")
     changed = pl.col("member_id").ne_missing(pl.col("member_id").shift(1)).fill_null(True)

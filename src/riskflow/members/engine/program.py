@@ -97,7 +97,7 @@ def _apply(step: Step, values: Values, numeric: frozenset[int]) -> None:
     holds = reduce(np.bitwise_and, (_any_of(clause, values, numeric) for clause in step.clauses))
     if not holds.any():
         return
-    fails = holds ^ 1  # before anything is set: `holds` may be a view of a row that is set here
+    fails = holds ^ np.uint8(1)  # before anything is set: `holds` may be a view of a row that is set here
     for row in step.ones:
         values[row] |= holds
     for row in step.zeros:
@@ -110,10 +110,10 @@ def _any_of(clause: tuple[Test, ...], values: Values, numeric: frozenset[int]) -
 
 def _holds(test: Test, values: Values, numeric: frozenset[int]) -> Values:
     row, low, high = test
+    value: Values = values[row]
     if row in numeric:
-        value = values[row]
         return ((value >= low) & (value <= high)).view(np.uint8)
-    return values[row] if low == 1 else values[row] ^ 1
+    return value if low == 1 else value ^ np.uint8(1)
 
 
 def _summed(statements: pl.DataFrame) -> list[str]:

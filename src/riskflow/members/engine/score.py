@@ -162,7 +162,8 @@ def _ranges(start: Ints, count: Ints) -> Ints:
     """Return start[0] … start[0]+count[0]-1, start[1] …, one after another."""
     ends = np.cumsum(count)
     total = int(ends[-1]) if len(ends) else 0
-    return np.arange(total) + np.repeat(start - (ends - count), count)
+    places: Ints = np.arange(total) + np.repeat(start - (ends - count), count)
+    return places
 
 
 def _frame(enrolled: Enrolment, terms: list[Terms], names: list[str], tables: TableSet) -> pl.DataFrame:

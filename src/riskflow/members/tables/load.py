@@ -69,6 +69,12 @@ def folder(benefit_year: int, vintage: str = LATEST, root: Path = PACKAGED) -> P
     return root / f"{benefit_year}_{chosen['vintage'].item()}"
 
 
+def files(benefit_year: int, vintage: str = LATEST, root: Path = PACKAGED) -> list[Path]:
+    """Return the files of a set, for a rule to depend on."""
+    found = folder(benefit_year, vintage, root)
+    return [found / "set.json", *(found / f"{name}.parquet" for name in TABLES)]
+
+
 def load(path: Path) -> TableSet:
     """Return the tables in a set's folder; a table that is missing or partial is an error."""
     if not (path / "set.json").is_file():
@@ -78,7 +84,14 @@ def load(path: Path) -> TableSet:
     for name, frame in frames.items():
         _check_keys(name, frame, about)
     check_complete(frames)
-    return TableSet(**about, **frames)
+    return TableSet(
+        benefit_year=about["benefit_year"],
+        vintage=about["vintage"],
+        release=about["release"],
+        model_version=about["model_version"],
+        rank=about["rank"],
+        **frames,
+    )
 
 
 def check_complete(frames: dict[str, pl.DataFrame]) -> None:

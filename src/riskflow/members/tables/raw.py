@@ -25,7 +25,7 @@ def definitions(folder: Path, name: str) -> list[tuple[str, str, str]]:
     """Return (model, variable, definition) for each definition of a DIY JSON table, in the order of the table."""
     rows: list[dict[str, Any]] = _read(folder / f"table_{name}.json", _json)
     return [
-        (row["model"].lower(), row.get("variable") or row.get("variable(s)"), piece["definition"])
+        (row["model"].lower(), str(row.get("variable") or row.get("variable(s)")), str(piece["definition"]))
         for row in rows
         for piece in (row, *row["continuation"])
         if piece.get("definition")
