@@ -521,7 +521,7 @@ checkpoint providers_plan:
 rule providers_percentiles:
     input:
         metrics=f"{P}/metrics.parquet",
-        reference=ancient(f"{P}/reference.parquet"),
+        reference=f"{P}/reference.parquet",
         population=earlier(DELTA.reference, "metrics.parquet"),
     output:
         percentiles=f"{P}/percentiles.parquet",
@@ -539,7 +539,6 @@ rule providers_percentiles:
     params:
         *stage("providers.percentiles"),
         *earlier_params(DELTA.reference, "metrics.parquet", "population"),
-        planned_whole("providers", "reference"),
     message:
         "Rank payments per claim among peers"
     shell:
@@ -637,4 +636,34 @@ rule providers_publish:
     shell:
         "POLARS_MAX_THREADS={threads} python workflow/scripts/providers_publish.py"
         " --scores {input.scores:q} --receipts {input.receipts:q}"
+        " --receipt {output.receipt:q} --params {params:q} 2>&1 | tee {log:q} >&2"
+
+
+rule providers_backtest:
+    input:
+        payments=f"{P}/ingested/payments.parquet",
+        registry=f"{P}/ingested/registry.parquet",
+        exclusions=f"{P}/ingested/exclusions.parquet",
+        ownership=f"{P}/ingested/ownership.parquet",
+    output:
+        backtest=f"{P}/backtest.parquet",
+        receipt=f"{P}/receipts/backtest.json",
+    log:
+        f"{P}/logs/backtest.log",
+    benchmark:
+        f"{P}/benchmarks/backtest.tsv"
+    conda:
+        "../../envs/tables.yaml"
+    threads: 2
+    resources:
+        mem_mb=4000,
+        runtime=10,
+    params:
+        *stage("providers.backtest"),
+    message:
+        "Score as of a past day and look at later exclusions"
+    shell:
+        "POLARS_MAX_THREADS={threads} python workflow/scripts/providers_backtest.py"
+        " --payments {input.payments:q} --registry {input.registry:q} --exclusions {input.exclusions:q}"
+        " --ownership {input.ownership:q} --output {output.backtest:q}"
         " --receipt {output.receipt:q} --params {params:q} 2>&1 | tee {log:q} >&2"

@@ -41,20 +41,6 @@ class SourceSection(Section):
     ownership: TableSource = TableSource()
     """One row per owner and owned facility: owner, owned npi, role, percentage, association date, type flags."""
 
-    @model_validator(mode="after")
-    def _files_have_paths(self) -> "SourceSection":
-        if self.kind == "files":
-            tables = {"registry": self.registry, "payments": self.payments, "exclusions": self.exclusions}
-            missing = [
-                name for name, table in (tables | {"ownership": self.ownership}).items() if not table.path
-            ]
-            if missing:
-                raise ValueError(
-                    f"kind is files but no path is given for: {', '.join(missing)}; "
-                    f"write source.{missing[0]}.path: data/{missing[0]}.csv"
-                )
-        return self
-
 
 class DemoSection(Section):
     """The generated demo population."""
@@ -285,6 +271,17 @@ class ProvidersConfig(Section):
     backtest: BacktestSection = BacktestSection()
     report: ReportSection = ReportSection()
 
+    @model_validator(mode="after")
+    def _files_have_paths(self) -> "ProvidersConfig":
+        tables = ("registry", "payments", "exclusions", "ownership")
+        missing = [name for name in tables if not getattr(self.source, name).path]
+        if self.source.kind == "files" and missing:
+            raise ValueError(
+                f"source.kind is files but no path is given for: {', '.join(missing)}; "
+                f"write source.{missing[0]}.path: data/{missing[0]}.csv"
+            )
+        return self
+
 
 class _Stage(StageConfig):
     track: ClassVar[str] = "providers"
@@ -321,6 +318,19 @@ class GraphStage(_Stage):
     scoring: ScoringSection
     exclusions: ExclusionsSection
     graph: GraphSection
+
+
+class LoadGraphStage(_Stage):
+    """Config of loading the graph into Neo4j."""
+
+    neo4j: Neo4jSection
+
+
+class Neo4jFeaturesStage(_Stage):
+    """Config of asking Neo4j about a shard."""
+
+    graph: GraphSection
+    neo4j: Neo4jSection
 
 
 class MetricsStage(_Stage):
@@ -414,6 +424,8 @@ STAGES: dict[str, type[StageConfig]] = {
     "exclusions": ExclusionsStage,
     "graph": GraphStage,
     "features": GraphStage,
+    "load_graph": LoadGraphStage,
+    "features_neo4j": Neo4jFeaturesStage,
     "metrics": MetricsStage,
     "reference": ReferenceStage,
     "shard": ShardStage,
