@@ -28,10 +28,12 @@ content gives the same bytes: no clock is read (run times are in the receipts).
 Blocks (`riskflow.report.blocks`)
     Headline(numbers)       large numbers; Number(label, value, note, meaning, tone). `value` int, float or text.
     Chart(title, svg, alt, note, meaning, wide)   two to a row; `wide=True` takes the row.
-    Table(title, rows, columns, note, filterable, cards)   rows: polars frame or mappings; `cards=True` turns
-        rows into cards on a phone. Column(name, heading, kind, digits, meaning, tones, scale); kinds: text,
-        code, number, percent (0..1), money (dollars), signed (+1.2), tag (tones: value → tone), list (a list
-        of sentences), meter (0..scale as a bar), stack (mapping label → value as a stacked bar; tones: label → tone)
+    Table(title, rows, columns, note, filterable, cards, collapsed, half)   rows: polars frame or mappings;
+        `cards=True` turns rows into cards on a phone, `collapsed=True` hides all behind the title, `half=True`
+        puts it beside a chart. Column(name, heading, kind, digits, meaning, tones, scale); kinds: text, code,
+        number, percent (0..1), money (dollars), signed (+1.2), tag (tones: value → tone), list (a list of
+        sentences), lines (first strong, the others small), meter (0..scale as a bar), stack (mapping
+        label → value as a stacked bar; tones: label → tone)
     Prose(text)             a paragraph;   Callout(text, tone)   a boxed remark (tone "info", "warning", "good")
     Definitions(items)      terms and what they mean;   Legend(tones)   names of the colours of `stack` cells
     `meaning` becomes a numbered footnote at the end of the page; equal texts share a number.

@@ -10,7 +10,9 @@ import polars as pl
 
 from riskflow.errors import RiskflowError
 
-Kind = Literal["text", "code", "number", "percent", "money", "tag", "list", "meter", "stack", "signed"]
+Kind = Literal[
+    "text", "code", "number", "percent", "money", "tag", "list", "meter", "stack", "signed", "lines"
+]
 NUMERIC: frozenset[str] = frozenset({"number", "percent", "money", "signed"})
 NOTHING = "–"
 
@@ -126,6 +128,8 @@ class Table:
     note: str = ""
     filterable: bool = False
     cards: bool = False
+    collapsed: bool = False
+    half: bool = False
     kind: ClassVar[str] = "table"
 
     @property
@@ -160,7 +164,7 @@ def cell(column: Column, value: Any) -> Cell:
     if value is None:
         return Cell(column, NOTHING)
     match column.kind:
-        case "list":
+        case "list" | "lines":
             return Cell(column, NOTHING if not value else "", items=[str(item) for item in value])
         case "stack":
             return Cell(column, parts=_stack_parts(column, value))

@@ -17,6 +17,7 @@ from riskflow.report.facts import Facts
 from riskflow.resources import text
 
 _SVG_ID = re.compile(r'(?<=\bid=")|(?<=href="#)|(?<=url\(#)')
+_CONTROL_CHARACTERS = dict.fromkeys((*range(9), 11, 12, *range(14, 32), 127), " ")  # no place in HTML
 
 
 @dataclass(frozen=True)
@@ -32,12 +33,13 @@ class Page:
     def html(self) -> str:
         """Return the page as one self-contained HTML document."""
         footnotes, figures = Footnotes(), Figures()
-        return _template().render(
+        html = _template().render(
             page=self,
             css=Markup(text(__package__, "page.css")),  # ours, not data
             footnotes=footnotes,
             figure=figures.inline,
         )
+        return html.translate(_CONTROL_CHARACTERS)
 
     def write(self, path: Path) -> None:
         """Write the page."""
