@@ -1,4 +1,4 @@
-"""Passwords: from a file or the environment, inside the process that needs them, never from config or a command line."""
+"""Passwords: from a file or the environment, inside the process that needs them; never on a command line."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ def password(file: str, variable: str, key: str) -> str:
     if not file:
         found = os.environ.get(variable, "")
         if not found:
-            raise RiskflowError(f"no password: {key} is empty and {variable} is not set", f"set {key} to a file")
+            raise RiskflowError(
+                f"no password: {key} is empty and {variable} is not set", f"set {key} to a file"
+            )
         return found
     try:
         lines = Path(file).read_text(encoding="utf-8").splitlines()

@@ -47,7 +47,7 @@ class Neo4jServer:
         self._process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment
         )
-        wait_until(self._answers, 60, "Neo4j")
+        wait_until(self._answers, 180, "Neo4j")
 
     def kill(self) -> None:
         """End it at once, as a crash would."""

@@ -30,7 +30,7 @@ log = logging.getLogger("riskflow")
 MAX_HOPS = 6
 ROWS_PER_WRITE = 10_000
 PASSWORD_VARIABLE = "RISKFLOW_NEO4J_PASSWORD"
-_FOUND = {
+_FOUND: dict[str, pl.DataType | type[pl.DataType]] = {
     "npi": pl.Int64,
     "excluded": pl.Boolean,
     "nearest_exclusion_hops": pl.Int64,
@@ -162,9 +162,10 @@ class Neo4jGraph:
         """Return the nodes or edges that the server holds now, in the columns of their contract."""
         contract = NODES if what == "nodes" else EDGES
         rows = [tuple(row.values()) for row in self._read(self._load[what], f"reading the {what} it holds")]
-        schema = dict(contract.schema)
-        dates = {name: pl.String for name, dtype in schema.items() if dtype == pl.Date}
-        return pl.DataFrame(rows, schema=schema | dates, orient="row").cast({name: pl.Date for name in dates})
+        dates = [name for name, dtype in contract.schema.items() if dtype == pl.Date]
+        schema = {name: pl.String if name in dates else dtype for name, dtype in contract.schema.items()}
+        frame = pl.DataFrame(rows, schema=schema, orient="row")
+        return frame.with_columns(pl.col(name).str.to_date("%Y-%m-%d") for name in dates)
 
     def _finish(self, graph: Graph, loader: str) -> None:
         size = self._size()
