@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from riskflow.providers.demo import STATES, DemoSpec, Dirt, Population, generator
-from riskflow.providers.demo_tables import _birth_dates, organization_names, person_names
+from riskflow.providers.demo_tables import birth_dates, organization_names, person_names
 
 DIRECT = "5% OR GREATER DIRECT OWNERSHIP INTEREST"
 INDIRECT = "5% OR GREATER INDIRECT OWNERSHIP INTEREST"
@@ -42,7 +42,7 @@ def owners(people: Population, spec: DemoSpec) -> pl.DataFrame:
                 "organization": organization_names(key),
                 "person": last + ", " + first,
                 "OWNER_NPI": pl.Series(people.npi[pick]).cast(pl.String),
-                "OWNER_DOB": _birth_dates(key),
+                "OWNER_DOB": birth_dates(key),
                 "owner_key": key,
                 "owner_excluded_on": np.where(excluded, rng.integers(16_500, 19_600, count), 0),
                 "state": people.state[pick].astype(np.int64),
@@ -167,7 +167,7 @@ def _ownership_rows(
             pl.Series(STATES)
             .gather(owner["state"].gather(who.astype(np.uint32)).cast(pl.UInt32))
             .alias("OWNER_STATE"),
-            "OWNER_DOB",
+            pl.col("OWNER_DOB").dt.strftime("%m/%d/%Y"),
         )
         .with_columns(
             OWNED_ID=pl.when(pl.lit(pl.Series(~facility))).then(pl.lit(owned_id)),

@@ -139,6 +139,7 @@ def _provider_exclusions(people: Population, rng: np.random.Generator) -> pl.Dat
         state=people.state[hit],
         days=(people.excluded_on[hit], people.reinstated_on[hit], waived_on),
         rng=rng,
+        born=birth_dates(people.npi[hit]),
     )
 
 
@@ -167,13 +168,15 @@ def _exclusions_without_npi(
     """Most exclusions carry no NPI; a few bear the name of a provider or of an owner."""
     key = rng.integers(1 << 32, 1 << 40, count)
     state = rng.integers(0, len(STATES), count)
-    born = _birth_dates(key)
+    born = birth_dates(key)
     some = min(count // 4, people.size)
     namesake = rng.choice(people.size, some, replace=False)
     key[:some], state[:some] = people.npi[namesake], people.state[namesake]
     is_organization = rng.random(count) < 0.1
     is_organization[:some] = people.is_organization[namesake]
-    known = owners.filter((pl.col("OWNER_TYPE") == "I") & pl.col("OWNER_NPI").is_null()).head(count // 100)
+    known = owners.filter((pl.col("OWNER_TYPE") == "I") & pl.col("OWNER_NPI").is_null()).head(
+        max(3, count // 100)
+    )
     owner_place = slice(some, some + known.height)
     key[owner_place], state[owner_place] = known["owner_key"].to_numpy(), known["state"].to_numpy()
     is_organization[owner_place] = False
@@ -194,8 +197,9 @@ def _exclusions_without_npi(
     )
 
 
-def _birth_dates(key: np.ndarray) -> pl.Series:
-    return pl.Series((_EPOCH + (key % 18_000 - 10_000)).astype("datetime64[D]")).dt.strftime("%Y%m%d")
+def birth_dates(key: np.ndarray) -> pl.Series:
+    """Return the birth dates that belong to the keys."""
+    return pl.Series((_EPOCH + (key % 18_000 - 10_000)).astype("datetime64[D]"))
 
 
 def _leie_rows(
@@ -208,7 +212,7 @@ def _leie_rows(
     state: np.ndarray,
     days: tuple[np.ndarray, np.ndarray, np.ndarray],
     rng: np.random.Generator,
-    born: pl.Series | None = None,
+    born: pl.Series,
 ) -> pl.DataFrame:
     excluded, reinstated, waived = (_leie_dates(day) for day in days)
     kinds = pl.Series(EXCLUSION_TYPES).gather(
@@ -222,7 +226,7 @@ def _leie_rows(
         LASTNAME=pl.when(is_org).then(None).otherwise(pl.col("LASTNAME").str.to_uppercase()),
         FIRSTNAME=pl.when(is_org).then(None).otherwise(pl.col("FIRSTNAME").str.to_uppercase()),
         BUSNAME=pl.when(is_org).then(pl.col("BUSNAME").str.to_uppercase()),
-        DOB=pl.when(is_org).then(pl.lit(NO_DATE)).otherwise(pl.lit(born if born is not None else NO_DATE)),
+        DOB=pl.when(~is_org).then(pl.lit(born).dt.strftime("%Y%m%d")).fill_null(NO_DATE),
         STATE=states,
         EXCLTYPE=kinds,
         EXCLDATE=excluded,

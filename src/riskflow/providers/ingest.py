@@ -169,11 +169,13 @@ def _registry(schema: pl.Schema, date_format: str) -> list[pl.Expr]:
         parse.text("display_name").alias("display_name"),
         parse.date("updated_at", schema["updated_at"], date_format).alias("updated_at"),
         npi_rules.is_valid(npi).alias("npi_luhn_ok"),
+        parse.has_date_text("updated_at").alias(_WRITTEN + "updated_at"),
     ]
 
 
 REGISTRY_RULES = (
     Rule("registry.npi_invalid", "npi is ten digits and does not begin with 0", pl.col("npi").is_not_null()),
+    _readable("registry", "updated_at", "a date"),
 )
 
 # --- payments ---------------------------------------------------------------------------------------------
@@ -311,7 +313,7 @@ def _ownership(schema: pl.Schema, date_format: str) -> list[pl.Expr]:
         _written("owner_npi"),
         _written("owned_npi"),
         _written("pct"),
-        parse.has_date_text("since").alias(_WRITTEN + "since"),
+        *[parse.has_date_text(name).alias(_WRITTEN + name) for name in ("since", "owner_dob")],
     ]
 
 
@@ -328,6 +330,7 @@ OWNERSHIP_RULES = (
     Rule("ownership.role_missing", "role is there", pl.col("role").is_not_null()),
     _readable("ownership", "pct", "a number from 0 to 100"),
     _readable("ownership", "since", "a date"),
+    _readable("ownership", "owner_dob", "a date"),
 )
 
 EXCLUSION_OPTIONAL = (

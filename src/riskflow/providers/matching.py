@@ -3,7 +3,8 @@
 A  the same NPI.
 B  the same exact name and the same birth date.
 C  the same exact name and state, where this name and state belong to one exclusion and to one target.
-D  the same exact name only (an exclusion list cuts names at 30 characters: a name cut there counts as equal).
+D  the same exact name only (an exclusion list cuts names at 30 characters: a name cut there counts as equal),
+   where no more than 20 targets bear it: a name that many bear says nothing.
 An exact name is in capitals, with single spaces and without punctuation. Each pair is listed once, under its
 best tier.
 """
@@ -20,6 +21,7 @@ from riskflow.contracts.providers_sources import EXCLUSIONS, MATCHES, OWNERSHIP,
 from riskflow.providers.parse import exact_name
 from riskflow.receipts import Receipt
 
+TOO_COMMON = 20  # targets of one name above which the name alone is no candidate
 CUT_AT = 30  # characters to which the list cuts a business name
 _EVIDENCE = {
     "A": "same NPI",
@@ -52,17 +54,15 @@ def targets(registry: pl.LazyFrame, ownership: pl.DataFrame) -> pl.LazyFrame:
 
 def match(exclusions: pl.DataFrame, candidates: pl.LazyFrame) -> pl.DataFrame:
     """Return the matches (contract MATCHES) between exclusions (contract EXCLUSIONS) and `targets`."""
-    length = pl.col("name").str.len_chars()
-    listed = exclusions.lazy().with_columns(name=exact_name("name"), is_cut=length == CUT_AT)
-    known = candidates.with_columns(
-        cut_name=pl.col("name").str.slice(0, CUT_AT), is_cut=length > CUT_AT
-    ).with_columns(name=exact_name("name"), cut_name=exact_name("cut_name"))
+    is_cut = pl.col("name").str.len_chars() == CUT_AT
+    listed = exclusions.with_columns(name=exact_name("name"), is_cut=is_cut)
+    known = _worth_comparing(listed, candidates)
     tiers = [
         _pairs(listed, known, ["npi"], "A"),
         _pairs(listed, known, ["name", "dob"], "B"),
         _unique_pairs(listed, known, ["name", "state"], "C"),
-        _pairs(listed, known, ["name"], "D"),
-        _cut_name_pairs(listed, known, "D"),
+        _pairs(listed, _not_common(known, "name"), ["name"], "D"),
+        _cut_name_pairs(listed, _not_common(known.filter("is_longer"), "cut_name"), "D"),
     ]
     key = list(MATCHES.key)
     best = pl.concat(tiers).group_by(key).agg(pl.col("tier").min())
@@ -74,28 +74,52 @@ def match(exclusions: pl.DataFrame, candidates: pl.LazyFrame) -> pl.DataFrame:
         )
         .select(list(MATCHES.columns))
         .sort(key)
-        .collect()
     )
 
 
-def _pairs(listed: pl.LazyFrame, known: pl.LazyFrame, on: list[str], tier: str) -> pl.LazyFrame:
+def _worth_comparing(listed: pl.DataFrame, candidates: pl.LazyFrame) -> pl.DataFrame:
+    """Return the targets that share an NPI or a name with an exclusion, with exact names, also as cut."""
+    names, cut = listed["name"].drop_nulls().unique(), listed.filter("is_cut")["name"].drop_nulls().unique()
+    return (
+        candidates.with_columns(
+            name=exact_name("name"),
+            is_longer=pl.col("name").str.len_chars() > CUT_AT,
+            cut_name=pl.col("name").str.slice(0, CUT_AT),
+        )
+        .with_columns(cut_name=exact_name("cut_name"))
+        .filter(
+            pl.col("npi").is_in(listed["npi"].drop_nulls().unique().implode())
+            | pl.col("name").is_in(names.implode())
+            | (pl.col("is_longer") & pl.col("cut_name").is_in(cut.implode()))
+        )
+        .collect(engine="streaming")
+    )
+
+
+def _not_common(known: pl.DataFrame, name: str) -> pl.DataFrame:
+    """Return the targets whose name few others bear."""
+    bearers = pl.struct("target_kind", "target_id").n_unique().over(name)
+    return known.filter(bearers <= TOO_COMMON)
+
+
+def _pairs(listed: pl.DataFrame, known: pl.DataFrame, on: list[str], tier: str) -> pl.DataFrame:
     return _as_pairs(listed.select("exclusion_id", *on).join(known, on=on), tier)
 
 
-def _unique_pairs(listed: pl.LazyFrame, known: pl.LazyFrame, on: list[str], tier: str) -> pl.LazyFrame:
+def _unique_pairs(listed: pl.DataFrame, known: pl.DataFrame, on: list[str], tier: str) -> pl.DataFrame:
     """Pairs whose shared columns belong to one exclusion and one target."""
     one_exclusion = listed.select("exclusion_id", *on).filter(pl.len().over(on) == 1)
     one_target = known.unique(["target_kind", "target_id", *on]).join(one_exclusion, on=on, how="semi")
     return _pairs(one_exclusion, one_target.filter(pl.len().over(on) == 1), on, tier)
 
 
-def _cut_name_pairs(listed: pl.LazyFrame, known: pl.LazyFrame, tier: str) -> pl.LazyFrame:
+def _cut_name_pairs(listed: pl.DataFrame, known: pl.DataFrame, tier: str) -> pl.DataFrame:
     """Pairs in which the listed name is what is left of the target's when it is cut."""
     cut = listed.filter("is_cut").select("exclusion_id", pl.col("name").alias("cut_name"))
-    return _as_pairs(cut.join(known.filter("is_cut"), on="cut_name"), tier)
+    return _as_pairs(cut.join(known, on="cut_name"), tier)
 
 
-def _as_pairs(pairs: pl.LazyFrame, tier: str) -> pl.LazyFrame:
+def _as_pairs(pairs: pl.DataFrame, tier: str) -> pl.DataFrame:
     return pairs.select("exclusion_id", "target_kind", "target_id", pl.lit(tier).alias("tier"))
 
 

@@ -151,3 +151,10 @@ def test_name_that_the_list_cut_at_30_characters_is_tier_d() -> None:
 def test_nothing_matches_on_missing_names_or_dates() -> None:
     nameless = {"owner_name": None, "owner_dob": None}
     assert tiers(exclusions({"npi": B + 9, "name": None}), candidates(nameless)) == []
+
+
+def test_a_name_that_many_bear_is_no_candidate() -> None:
+    owners = [{"owner_id": f"I{place}", "owner_name": "Poe, Ed"} for place in range(21)]
+    listed = exclusions({"npi": None, "name": "POE, ED"})
+    assert len(tiers(listed, candidates(*owners[:20]))) == 20
+    assert tiers(listed, candidates(*owners)) == []

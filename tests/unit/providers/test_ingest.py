@@ -117,6 +117,11 @@ def test_registry_keeps_the_row_updated_last(tmp_path: Path) -> None:
     ]
 
 
+def test_dates_that_cannot_be_read_are_quarantined_never_lost(tmp_path: Path) -> None:
+    registry = ingested(tmp_path, "registry", "1234567893,,,,,2022-01-01")
+    assert broken(registry) == [("registry.updated_at_unreadable", 2)]
+
+
 def test_exclusions_without_npi_or_end_are_kept(tmp_path: Path) -> None:
     result = ingested(
         tmp_path,
