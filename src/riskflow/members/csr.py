@@ -42,3 +42,39 @@ def indicator_of_variant(variant: pl.Expr, metal: pl.Expr) -> pl.Expr:
     )
     pair = pl.concat_str(variant, metal, separator="|")
     return pair.replace_strict(dict(rows.rows()), default=None, return_dtype=pl.Int64)
+
+
+def crossed_factors(factors: pl.DataFrame, from_year: int, to_year: int) -> pl.DataFrame:
+    """Return csr_indicator and metal as numbered in `from_year`, with the factor that `to_year` gives them.
+
+    `factors` is the CSR table of `to_year` (csr_indicator, metal, factor). Indicators were numbered anew in 2023
+    and 2025, so they are matched by what they mean: none, standard (87/94 % or state subsidy), zero or limited
+    cost sharing. 2023-24 has one indicator per metal for all kinds of cost sharing.
+    """
+    there = _meanings(to_year).join(factors, on=["csr_indicator", "metal"], how="left")
+    known = there.select("metal", "meaning", pl.col("factor").fill_null(1.0)).unique(
+        ["metal", "meaning"], keep="first", maintain_order=True
+    )
+    any_kind = (
+        known.filter(pl.col("meaning") != "none")
+        .unique("metal", keep="first", maintain_order=True)
+        .select("metal", pl.col("factor").alias("any_factor"))
+    )
+    crossed = (
+        _meanings(from_year)
+        .join(known, on=["metal", "meaning"], how="left", maintain_order="left")
+        .join(any_kind, on="metal", how="left", maintain_order="left")
+    )
+    factor = (
+        pl.when(pl.col("meaning") == "none")
+        .then(1.0)
+        .otherwise(pl.coalesce("factor", "any_factor", pl.lit(1.0)))
+    )
+    return crossed.select("csr_indicator", "metal", factor.alias("factor"))
+
+
+def _meanings(year: int) -> pl.DataFrame:
+    rows = _table("csr_variants.csv").filter(
+        pl.lit(year).is_between(pl.col("first_year"), pl.col("last_year"))
+    )
+    return rows.select("csr_indicator", "metal", "meaning")

@@ -87,13 +87,13 @@ class DecompositionDefinition(Section):
     """Scenario at the start (sequential, marginal, turnover)."""
     actual: str = ""
     """Scenario at the end (sequential, marginal, turnover)."""
-    steps: list[StepDefinition] = []
+    steps: list[StepDefinition] = Field(default_factory=list)
     """Steps (sequential, marginal)."""
-    factors: list[FactorDefinition] = Field(default=[], max_length=MAX_FACTORS)
+    factors: list[FactorDefinition] = Field(default_factory=list, max_length=MAX_FACTORS)
     """Factors (factorial, grid)."""
-    fixed: dict[Setting, str] = {}
+    fixed: dict[Setting, str] = Field(default_factory=dict)
     """Settings that all runs of the factorial share."""
-    segments: list[Literal["metal", "age_band", "region"]] = []
+    segments: list[Literal["metal", "age_band", "region"]] = Field(default_factory=list)
     """Dimensions by which the effects are told too."""
     replicates: int = Field(default=200, ge=0, le=10_000)
     """Bootstrap replicates of each interval; 0: none."""
@@ -120,9 +120,9 @@ class DecompositionDefinition(Section):
 class Definitions(Section):
     """The definitions file."""
 
-    scenarios: dict[str, ScenarioDefinition] = {}
+    scenarios: dict[str, ScenarioDefinition] = Field(default_factory=dict)
     """Scenario name → run."""
-    decompositions: list[DecompositionDefinition] = []
+    decompositions: list[DecompositionDefinition] = Field(default_factory=list)
     """What to decompose."""
 
     @model_validator(mode="after")

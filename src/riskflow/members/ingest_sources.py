@@ -89,7 +89,9 @@ def read_table(source: TableSource, shape: TableShape) -> pl.DataFrame:
     raw = _raw(source, shape.name)
     names = {ours: theirs for ours, theirs in (source.columns or {}).items() if theirs}
     _check_columns(raw, names, shape, source.path)
-    return typed(raw, names, shape, str(source.path.name), first_line=2 if _is_csv(source.path) else 1)
+    return typed(
+        raw, names, shape, f"{shape.name}: {source.path.name}", first_line=2 if _is_csv(source.path) else 1
+    )
 
 
 def typed(
