@@ -12,10 +12,11 @@ from riskflow.contracts.providers_scores import MERGED, RANKS, SCORES
 from riskflow.contracts.providers_sources import EXCLUSION_FACTS, FEATURES
 from riskflow.contracts.providers_universe import UNIVERSE
 from riskflow.providers.method import VERSIONS
-from riskflow.providers.reasons import flags, ordered_reasons
+from riskflow.providers.reasons import flags, reasons
 from riskflow.receipts import Receipt
 from riskflow.sharding import planned_files
 
+_SLICE = 200_000  # rows explained at a time: sentences take memory
 FEATURE_COLUMNS = (
     "npi",
     "nearest_exclusion_hops",
@@ -51,10 +52,9 @@ def explained_scores(
     )
     method = config.scoring.method
     return (
-        frame.join(ordered_reasons(frame, config.scoring), on="npi", how="left", maintain_order="left")
-        .with_columns(
+        frame.with_columns(
             pl.col("npi").cast(pl.String),
-            pl.col("reasons").fill_null([]),
+            reasons(config.scoring),
             flags(config.flags),
             pl.lit(method).alias("method"),
             pl.lit(VERSIONS[method]).alias("method_version"),
@@ -80,15 +80,19 @@ def run(
     before = (
         None if previous is None else artifacts.read(previous, SCORES, columns=["npi", "risk_score", "rank"])
     )
-    scores = explained_scores(
-        artifacts.read(merged, MERGED),
-        artifacts.read(ranks, RANKS),
-        pl.concat(artifacts.read(path, FEATURES, columns=FEATURE_COLUMNS) for path in planned_files(features, plan)),
-        artifacts.read(exclusion_facts, EXCLUSION_FACTS),
-        artifacts.read(universe, UNIVERSE, columns=["npi", "display_name", "entity_type"]),
-        before,
-        config,
-    )
+    shard_features = [
+        artifacts.read(path, FEATURES, columns=FEATURE_COLUMNS) for path in planned_files(features, plan)
+    ]
+    graph = pl.concat(shard_features)
+    facts = artifacts.read(exclusion_facts, EXCLUSION_FACTS)
+    names = artifacts.read(universe, UNIVERSE, columns=["npi", "display_name", "entity_type"])
+    placed = artifacts.read(ranks, RANKS)
+    rows = artifacts.scan(merged, MERGED)
+    slices = [
+        explained_scores(rows.slice(start, _SLICE).collect(), placed, graph, facts, names, before, config)
+        for start in range(0, max(placed.height, 1), _SLICE)
+    ]
+    scores = pl.concat(slices)
     artifacts.write(scores, output, SCORES)
     counts = {"providers": scores.height, "flagged": int((scores["flags"] != "[]").sum())}
     return Receipt(counts={**counts, "compared": scores["previous_rank"].count()})

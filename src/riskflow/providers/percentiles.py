@@ -17,7 +17,7 @@ from riskflow.config.providers import ReferenceStage
 from riskflow.contracts.providers_scores import LEVEL_MEASURES, METRICS, PERCENTILES, REFERENCE
 from riskflow.errors import RiskflowError
 from riskflow.providers.arithmetic import quotient
-from riskflow.providers.method import Method, method_of
+from riskflow.providers.method import KEYS, Method, method_of
 from riskflow.providers.reference import with_peers
 from riskflow.receipts import Receipt
 
@@ -36,19 +36,20 @@ def billing_percentiles(
     NPIs without a rankable year have no row.
     """
     rows = _rankable(metrics, reference, method)
-    peers = rows if population is metrics else _rankable(population, reference, method)
-    ranked = []
-    for level, rung in enumerate(method.ladders[PER_CLAIM]):
-        mine = rows.filter(pl.col(f"{PER_CLAIM}_rung") == level)
-        if mine.height:
-            groups = mine.select(rung.keys).unique()
-            group_peers = peers.filter(pl.col("claims") >= method.minimum_claims).join(
-                groups, on=rung.keys, how="semi"
-            )
-            ranked.append(mine.with_columns(_peers_below(mine, group_peers, rung.keys)))
+    if population is metrics:
+        known = rows
+    else:
+        known = pl.concat(
+            [_rankable(population, reference, method, asked=False), rows.with_columns(is_peer=False)]
+        )
+    ranked = [
+        _with_below(known, level, rung.keys)
+        for level, rung in enumerate(method.ladders[PER_CLAIM])
+        if (rows["rung"] == level).any()
+    ]
     if not ranked:
-        return pl.DataFrame(schema={"npi": pl.Int64, "billing_outlier_percentile": pl.Float64})
-    others = (pl.col(f"{PER_CLAIM}_n") - 1).clip(lower_bound=1)
+        return PERCENTILES.empty()
+    others = (pl.col("n") - 1).clip(lower_bound=1)
     percent = quotient(100.0 * pl.col("below"), others).clip(0.0, 100.0)
     units = (percent * _UNITS).round().cast(pl.Int64)
     mean = quotient(units.sum(), pl.len() * _UNITS).alias("billing_outlier_percentile")
@@ -69,40 +70,51 @@ def run(
     )
 
 
-def _rankable(metrics: pl.DataFrame, reference: pl.DataFrame, method: Method) -> pl.DataFrame:
-    needed = ["npi", "taxonomy", "state", "year", "claims", PER_CLAIM, f"{PER_CLAIM}_n", f"{PER_CLAIM}_rung"]
-    rows = with_peers(method.measures(metrics), reference, method).select(needed)
-    return rows.filter(pl.col(PER_CLAIM).is_not_null() & pl.col(f"{PER_CLAIM}_rung").is_not_null())
+def _rankable(
+    metrics: pl.DataFrame, reference: pl.DataFrame, method: Method, *, asked: bool = True
+) -> pl.DataFrame:
+    """Return the rows that have a payment per claim and peers: npi, group keys, value, n, rung, is_peer, asked."""
+    measured = method.measures(metrics).select("npi", *KEYS, PER_CLAIM, is_peer=_is_peer(method))
+    rows = with_peers(measured.filter(pl.col(PER_CLAIM).is_not_null()), reference, method, only=(PER_CLAIM,))
+    return rows.filter(pl.col(f"{PER_CLAIM}_rung").is_not_null()).select(
+        "npi",
+        *KEYS,
+        "is_peer",
+        pl.col(PER_CLAIM).alias("value"),
+        pl.col(f"{PER_CLAIM}_n").alias("n"),
+        pl.col(f"{PER_CLAIM}_rung").alias("rung"),
+        pl.lit(asked).alias("asked"),
+    )
 
 
-def _peers_below(rows: pl.DataFrame, peers: pl.DataFrame, keys: tuple[str, ...]) -> pl.Series:
-    """Return, for each row, how many peers of its group (by `keys`) have a strictly smaller value."""
-    groups = peers.select(keys).unique().with_row_index("group")
-    asked = rows.select(*keys, PER_CLAIM).join(groups, on=keys, how="left", maintain_order="left")
-    if asked["group"].null_count():
+def _is_peer(method: Method) -> pl.Expr:
+    return (pl.col("claims") >= method.minimum_claims).fill_null(False)
+
+
+def _with_below(known: pl.DataFrame, level: int, keys: tuple[str, ...]) -> pl.DataFrame:
+    """Return npi, n and below (peers of the same group with a strictly smaller value) of the rows asked on a rung."""
+    mine = pl.col("asked") & (pl.col("rung") == level)
+    groups = known.filter(mine).select(keys).unique().with_row_index("group")
+    rows = (
+        known.lazy()
+        .filter(mine | pl.col("is_peer"))
+        .join(groups.lazy(), on=keys, how="inner")
+        .select("npi", "n", "group", "value", "is_peer", mine.alias("mine"))
+        .sort("group", "value")
+        .collect()
+    )
+    if rows.filter("is_peer").select("group").n_unique() < groups.height:
         raise RiskflowError(
             "peer reference and population differ: a referenced peer group has no members",
             "use the yearly metrics and the peer reference of the same run",
         )
-    known = peers.select(*keys, PER_CLAIM).join(groups, on=keys, how="left")
-    group = np.concatenate([known["group"].to_numpy(), asked["group"].to_numpy()])
-    value = np.concatenate([known[PER_CLAIM].to_numpy(), asked[PER_CLAIM].to_numpy()])
-    is_peer = np.zeros(len(group), dtype=np.int64)
-    is_peer[: known.height] = 1
-    order = (
-        pl.DataFrame({"group": group, "value": value})
-        .select(pl.arg_sort_by("group", "value"))
-        .to_series()
-        .to_numpy()
-    )
-    below = np.empty(len(group), dtype=np.int64)
-    below[order] = _count_below(group[order], value[order], is_peer[order])
-    return pl.Series("below", below[known.height :])
+    below = _count_below(rows["group"].to_numpy(), rows["value"].to_numpy(), rows["is_peer"].to_numpy())
+    return rows.select("npi", "n", "mine", pl.Series("below", below)).filter("mine").drop("mine")
 
 
-def _count_below(group: IntArray, value: NDArray[np.float64], is_peer: IntArray) -> IntArray:
+def _count_below(group: IntArray, value: NDArray[np.float64], is_peer: NDArray[np.bool_]) -> IntArray:
     """Count the peers before each run of equal values inside its group; all arrays sorted by group, value."""
-    before = np.cumsum(is_peer) - is_peer
+    before = np.cumsum(is_peer, dtype=np.int64) - is_peer
     new_group = np.append(True, group[1:] != group[:-1])
     new_run = new_group | np.append(True, value[1:] != value[:-1])
     at = np.arange(len(group))

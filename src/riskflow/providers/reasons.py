@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from riskflow.config.providers import FlagsSection, ScoringSection
+from riskflow.contracts.providers_scores import COMPONENTS
 
 MEASURE_NAMES = {
     "payment_per_claim": "payment per claim (dollars)",
@@ -30,8 +31,11 @@ def flags(thresholds: FlagsSection) -> pl.Expr:
     return pl.concat_str(pl.lit("["), joined, pl.lit("]")).alias("flags")
 
 
-def reasons(scoring: ScoringSection) -> dict[str, pl.Expr]:
-    """Return, per contribution column, the sentence behind it (null when it adds nothing)."""
+def reasons(scoring: ScoringSection) -> pl.Expr:
+    """Return the sentences of each row as a list, the largest contribution first (ties: the order of COMPONENTS).
+
+    Payments after an exclusion come before everything.
+    """
     texts = {
         "billing": _billing(),
         "ownership": _ownership(scoring),
@@ -41,29 +45,22 @@ def reasons(scoring: ScoringSection) -> dict[str, pl.Expr]:
             "{}% of recent payments came from {}", _rounded("top_share"), "top_program"
         ),
     }
-    return {name: _with_points(name, text) for name, text in texts.items()}
-
-
-def ordered_reasons(frame: pl.DataFrame, scoring: ScoringSection) -> pl.DataFrame:
-    """Return npi, reasons: the sentences of each provider, the largest contribution first.
-
-    Payments after an exclusion come before everything. Providers without a reason have no row.
-    """
-    sentences = [
-        frame.lazy().select("npi", pl.col(f"{name}_contribution").alias("points"), text.alias("reasons"))
-        for name, text in reasons(scoring).items()
+    sentences = {name: _with_points(name, texts[name]) for name in COMPONENTS}
+    places = {name: _place(name) for name in COMPONENTS}
+    ordered = [
+        pl.coalesce(pl.when(places[name] == place).then(sentences[name]) for name in COMPONENTS)
+        for place in range(len(COMPONENTS))
     ]
-    paid_after = frame.lazy().select(
-        "npi", pl.lit(float("inf")).alias("points"), _paid_after().alias("reasons")
-    )
-    return (
-        pl.concat([paid_after, *sentences])
-        .filter(pl.col("reasons").is_not_null())
-        .sort("npi", -pl.col("points"), "reasons")
-        .group_by("npi", maintain_order=True)
-        .agg("reasons")
-        .collect()
-    )
+    return pl.concat_list(_paid_after(), *ordered).list.drop_nulls().alias("reasons")
+
+
+def _place(name: str) -> pl.Expr:
+    """Return how many components contribute more than this one, or as much and come before it."""
+    own = pl.col(f"{name}_contribution")
+    earlier = COMPONENTS[: COMPONENTS.index(name)]
+    more = [pl.col(f"{other}_contribution") > own for other in COMPONENTS if other != name]
+    as_much = [pl.col(f"{other}_contribution") == own for other in earlier]
+    return pl.sum_horizontal(*(condition.cast(pl.Int8) for condition in (*more, *as_much)))
 
 
 def _flag(name: str, column: str, threshold: float) -> pl.Expr:

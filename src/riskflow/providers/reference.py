@@ -49,10 +49,12 @@ def run(*, metrics: Path, output: Path, stored: Path | None = None, config: Refe
     )
 
 
-def with_peers(rows: pl.DataFrame, reference: pl.DataFrame, method: Method) -> pl.DataFrame:
+def with_peers(
+    rows: pl.DataFrame, reference: pl.DataFrame, method: Method, only: tuple[str, ...] = MEASURES
+) -> pl.DataFrame:
     """Return the rows with `<measure>_median`, `_mad`, `_n` and `_rung` (0 = narrowest; null: no peers).
 
-    The ladder is climbed once per distinct group of the rows, not once per row.
+    The ladder is climbed once per distinct group of the rows, not once per row. `only`: these measures.
     """
     cells = rows.select(KEYS).unique()
     lookup = {keys: _wide(reference, keys) for keys in method.rungs}
@@ -61,7 +63,7 @@ def with_peers(rows: pl.DataFrame, reference: pl.DataFrame, method: Method) -> p
         suffix = "@" + "+".join(keys)
         renamed = table.rename({name: name + suffix for name in table.columns if name not in keys})
         found = found.join(renamed, on=list(keys), how="left")
-    chosen = [expr for measure, ladder in method.ladders.items() for expr in _chosen(measure, ladder)]
+    chosen = [expr for measure in only for expr in _chosen(measure, method.ladders[measure])]
     return rows.join(
         found.select(*KEYS, *chosen), on=KEYS, how="left", nulls_equal=True, maintain_order="left"
     )
