@@ -14,13 +14,12 @@ import secrets
 import stat
 from pathlib import Path
 
+from riskflow.contracts.notes_redacted import PSEUDONYM_LENGTH
+from riskflow.contracts.notes_redacted import PSEUDONYM_LETTERS as LETTERS
 from riskflow.errors import RiskflowError
 
 KEY_VARIABLE = "RISKFLOW_NOTES_KEY"
 SHORTEST_KEY = 16
-LETTERS = "bcdfghjklmnpqrstvwxz"
-"""Letters of a pseudonym. No vowel and no digit: none is ever a word, a name, a date or a number."""
-PSEUDONYM_LENGTH = 16
 MOST_DAYS = 364
 _CREATE_HINT = "make one with: head -c 32 /dev/urandom | base64 > notes.key && chmod 600 notes.key"
 

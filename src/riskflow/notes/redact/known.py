@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
+from typing import NamedTuple
 
 import polars as pl
 
@@ -50,7 +52,10 @@ _OBSERVATION_PARTS = {"observation_id": ("ID", "number"), "performer_name": ("NA
 
 _TOKEN = re.compile(r"[A-Za-z]+|\d+")
 _DIGIT_RUN = re.compile(r"\d+(?:[\s().+/_-]{0,3}\d+)*")
-_COMPACT = re.compile(r"[A-Za-z0-9]+(?:[-_/.:][A-Za-z0-9]+)*")
+_COMPACT = re.compile(r"(?=[A-Za-z0-9_/.:-]*\d)[A-Za-z0-9]+(?:[-_/.:][A-Za-z0-9]+)*")
+_DIGITS = re.compile(r"\d+")
+_NO_CODE = re.compile(r"[^a-z0-9]")
+_DOTTED = re.compile(r"(?<![A-Za-z])[A-Z]\.\s?[A-Z](?![A-Za-z])")
 _GAP = re.compile(r"[^A-Za-z0-9\n]{0,3}")
 _TITLES = frozenset("mr mrs ms miss mx dr doctor prof mister missus nurse".split())
 _PARTICLES = frozenset(
@@ -100,9 +105,13 @@ class Known:
     compact: dict[str, str] = field(default_factory=dict)
     initials: set[str] = field(default_factory=set)
 
+    @cached_property
+    def keys(self) -> frozenset[str]:
+        """Words of which a text must have one to hold a known name or phrase."""
+        return frozenset(self.words) | frozenset(self.phrases) | frozenset(self.initials)
 
-@dataclass(frozen=True)
-class _Token:
+
+class _Token(NamedTuple):
     start: int
     end: int
     word: str
@@ -149,9 +158,9 @@ def compiled(values: Iterable[tuple[str, str, str]]) -> Known:
     known, given, family = Known(), list[str](), list[str]()
     for kind, part, value in values:
         text = folded(value)
-        words = [w for w in _TOKEN.findall(text) if w not in _NO_NAMES]
+        words = _TOKEN.findall(text)
         if part in ("family", "given", "person"):
-            letters = [w for w in words if not w.isdigit()]
+            letters = [w for w in words if not w.isdigit() and w not in _NO_NAMES]
             _add_names(known, letters, text)
             if part == "family":
                 family += letters
@@ -236,16 +245,23 @@ def _add_number(known: Known, kind: str, part: str, text: str) -> None:
 def known_spans(text: str, known: Known) -> Iterator[tuple[int, int, str, str]]:
     """Yield (start, end, kind, source) of every known identifier in a text."""
     plain = canonical(text)
-    tokens = [_Token(m.start(), m.end(), m[0].lower(), m[0][0].isupper()) for m in _TOKEN.finditer(plain)]
-    yield from _phrase_spans(plain, tokens, known)
-    yield from _name_spans(plain, tokens, known)
+    words = _TOKEN.findall(plain.lower())
+    if not known.keys.isdisjoint(words) or _DOTTED.search(plain):
+        tokens = [_Token(m.start(), m.end(), m[0].lower(), m[0][0].isupper()) for m in _TOKEN.finditer(plain)]
+        yield from _phrase_spans(plain, tokens, known)
+        yield from _name_spans(plain, tokens, known)
     if known.numbers:
         yield from _number_spans(plain, known)
     if known.compact:
-        for match in _COMPACT.finditer(plain):
-            kind = known.compact.get(re.sub(r"[^a-z0-9]", "", match[0].lower()))
-            if kind:
-                yield match.start(), match.end(), kind, "known:number"
+        yield from _compact_spans(plain, known)
+
+
+def _compact_spans(text: str, known: Known) -> Iterator[tuple[int, int, str, str]]:
+    """Codes of letters and digits, whatever separates them."""
+    for match in _COMPACT.finditer(text):
+        kind = known.compact.get(_NO_CODE.sub("", match[0].lower()))
+        if kind:
+            yield match.start(), match.end(), kind, "known:number"
 
 
 def _phrase_spans(text: str, tokens: list[_Token], known: Known) -> Iterator[tuple[int, int, str, str]]:
@@ -264,11 +280,13 @@ def _close(text: str, tokens: list[_Token]) -> bool:
 
 
 def _name_spans(text: str, tokens: list[_Token], known: Known) -> Iterator[tuple[int, int, str, str]]:
-    hits = [_is_name(tokens, place, known) for place in range(len(tokens))]
+    hits = [token.word in known.words and _is_name(tokens, place, known) for place, token in enumerate(tokens)]
     place = 0
     while place < len(tokens):
         if not hits[place]:
-            yield from _initial_spans(text, tokens, place, known)
+            token = tokens[place]
+            if token.capital and (token.end - token.start == 1 or token.word in known.initials):
+                yield from _initial_spans(text, tokens, place, known)
             place += 1
             continue
         first = _before_name(text, tokens, place)
@@ -351,7 +369,7 @@ def _initial_spans(
 
 def _number_spans(text: str, known: Known) -> Iterator[tuple[int, int, str, str]]:
     for run in _DIGIT_RUN.finditer(text):
-        groups = [(run.start() + m.start(), run.start() + m.end()) for m in re.finditer(r"\d+", run[0])]
+        groups = [(run.start() + m.start(), run.start() + m.end()) for m in _DIGITS.finditer(run[0])]
         for first, (start, _) in enumerate(groups):
             digits = ""
             for group_start, group_end in groups[first:]:

@@ -76,7 +76,7 @@ def redact(
     settled, unstable = _settled(rows, merged)
     failed = _failed_rows(rows, texts, found.failed) | dict.fromkeys(unstable, "redaction does not settle")
     outcome = _outcome(rows, settled, failed, policy, key)
-    audit = _audit(rows, settled, failed, key, {d.version.partition("@")[0]: d.version for d in detectors})
+    audit = _audit(rows, settled, failed, key, {d.version.partition(":")[0]: d.version for d in detectors})
     counts = _counts(outcome, audit) | {"unique_texts": len(texts), "texts_read": read}
     return Redacted(outcome, audit, counts)
 

@@ -21,6 +21,8 @@ _STATES = (
     "|Pennsylvania|Rhode Island|South Carolina|South Dakota|Tennessee|Texas|Utah|Vermont|Virginia|Washington|West Virginia"
     "|Wisconsin|Wyoming|Puerto Rico|District of Columbia"
 )
+STATES = frozenset(name.lower() for name in (_STATE_CODES + "|" + _STATES + "|GU|VI|AS|MP|Guam").split("|"))
+"""Codes and names of the states and territories of the United States, in lower case."""
 _SUFFIX = (
     "Street|St|Avenue|Ave|Av|Road|Rd|Boulevard|Blvd|Drive|Dr|Lane|Ln|Court|Ct|Circle|Cir|Way|Place|Pl|Terrace|Ter|Parkway"
     "|Pkwy|Highway|Hwy|Trail|Trl|Loop|Square|Sq|Alley|Plaza|Plz|Pike|Turnpike|Tpke|Row|Crossing|Xing|Run|Bend|Ridge|Hollow"

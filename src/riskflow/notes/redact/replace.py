@@ -6,14 +6,14 @@ import datetime as dt
 import re
 from collections.abc import Callable, Iterable
 
+from riskflow.contracts.notes_redacted import KINDS, PSEUDONYM_LENGTH, PSEUDONYM_LETTERS
 from riskflow.notes import pseudonym
-from riskflow.notes.redact.spans import KINDS
 from riskflow.notes.redact.text import folded
 
 Replacement = Callable[[str, str], str]
 """(kind, text of the span) → what stands in its place."""
 
-MARKER = re.compile(rf"\[(?:{'|'.join(KINDS)})(?::[{pseudonym.LETTERS}]{{{pseudonym.PSEUDONYM_LENGTH}}})?\]")
+MARKER = re.compile(rf"\[(?:{'|'.join(KINDS)})(?::[{PSEUDONYM_LETTERS}]{{{PSEUDONYM_LENGTH}}})?\]")
 """A marker as this module writes it. Nothing in one can be clear text: no vowel, no digit, one fixed length."""
 
 _DATE_FORMS = (
@@ -77,6 +77,8 @@ def parsed_date(text: str) -> dt.date | None:
     )
     plain = plain.replace("sept ", "sep ")
     for form in _DATE_FORMS:
+        if ("%B" in form or "%b" in form) != any(c.isalpha() for c in plain):
+            continue
         try:
             day = dt.datetime.strptime(plain, form).date()
         except ValueError:

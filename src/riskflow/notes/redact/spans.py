@@ -12,29 +12,7 @@ from typing import Protocol
 
 import polars as pl
 
-KINDS: dict[str, str] = {
-    "NAME": "name of a person (45 CFR 164.514(b)(2)(i)(A))",
-    "GEO": "geographic subdivision smaller than a state: street, city, county, ZIP code, facility (B)",
-    "DATE": "element of a date other than the year (C)",
-    "AGE": "age over 89 (C)",
-    "PHONE": "telephone number (D)",
-    "FAX": "fax number (E)",
-    "EMAIL": "e-mail address (F)",
-    "SSN": "social security number (G)",
-    "MRN": "medical record number (H)",
-    "PLAN": "health plan beneficiary number (I)",
-    "ACCOUNT": "account number (J)",
-    "LICENSE": "certificate or licence number (K)",
-    "VEHICLE": "vehicle identifier or licence plate (L)",
-    "DEVICE": "device identifier or serial number (M)",
-    "URL": "web address (N)",
-    "IP": "internet protocol address (O)",
-    "BIOMETRIC": "biometric identifier (P)",
-    "PHOTO": "full-face photograph or comparable image (Q)",
-    "NPI": "National Provider Identifier, another unique number (R)",
-    "ID": "any other unique number, characteristic or code (R)",
-}
-"""Kinds of identifier: the eighteen of the Safe Harbor method, with ages and NPIs told apart."""
+from riskflow.contracts.notes_redacted import KINDS as KINDS
 
 SPECIFIC_FIRST = (
     *("FAX", "NPI", "SSN", "MRN", "PLAN", "ACCOUNT", "LICENSE", "VEHICLE", "DEVICE", "BIOMETRIC", "PHOTO"),
