@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import polars as pl
@@ -38,6 +38,7 @@ TIER_TONES = {tier: tier.lower() for tier in TIERS}
 COMPONENT_TONES = {name: f"tone{number}" for number, name in enumerate(COMPONENTS, 1)}
 GROUPS_SHOWN = 12
 BINS = 40
+OWN_EXCLUSION = 100.0  # value of the exclusion component
 
 SCORE = "Percent of the other scored providers with a smaller raw score. Providers with equal raw scores share it."
 RAW = "The weighted sum of the components, 0 to 100: the five contributions add up to it exactly."
@@ -126,13 +127,13 @@ def config_values(receipts: Sequence[Receipt]) -> dict[str, str]:
 def _glance(scores: pl.DataFrame, scored: pl.DataFrame, settings: dict[str, str]) -> Section:
     paid = scores.filter(pl.col("payments_after_exclusion_cents") > 0)
     dollars = int(paid["payments_after_exclusion_cents"].sum()) / 100
-    flagged = scores.filter(pl.col("flags") != "[]").height
+    excluded = scores.filter(pl.col("exclusion") == OWN_EXCLUSION).height
     high = scored.filter(pl.col("risk_label") == "High").height
     coverage = scored["coverage"].mean()
     numbers = [
         Number("Providers scored", scored.height, f"of {scores.height:,} in the data"),
         Number("In tier High", high, "the first to look at", tone="high"),
-        Number("With a flag", flagged, "a threshold is crossed", tone="elevated"),
+        Number("Excluded themselves", excluded, "on the scoring date", tone="elevated"),
         Number("Paid while excluded", f"${_short(dollars)}", f"to {paid.height:,} providers", AFTER, "bad"),
         Number(
             "Measured",
@@ -242,6 +243,7 @@ def _contributions(scored: pl.DataFrame, settings: dict[str, str]) -> Section:
     steps = [charts.Step(row["component"], row["mean_contribution"] or 0.0) for row in facts.to_dicts()]
     steps.append(charts.Step("mean raw score", sum(step.value for step in steps), total=True))
     blocks: list[Block] = [
+        *_idle_remarks(scored),
         Chart(
             "Mean contribution by tier",
             charts.stacked_bars(
@@ -270,11 +272,19 @@ def _contributions(scored: pl.DataFrame, settings: dict[str, str]) -> Section:
                 Column("largest", "Largest part for", "number"),
                 Column("meaning", "What it measures"),
             ],
+            cards=True,
         ),
     ]
     return Section(
         "Contributions", "Five components add up to the raw score. Nothing else enters it.", blocks
     )
+
+
+def _idle_remarks(scored: pl.DataFrame) -> Iterator[Callout]:
+    for row in data.idle_components(scored).to_dicts():
+        who = f"{row['providers']:,} of {row['of']:,} providers"
+        text = f"{row['component']} is {row['value']:g} for {who}: it adds points, but hardly moves a rank."
+        yield Callout(text, "warning")
 
 
 def _top(scores: pl.DataFrame, scored: pl.DataFrame, top: int) -> Section:
@@ -287,7 +297,7 @@ def _top(scores: pl.DataFrame, scored: pl.DataFrame, top: int) -> Section:
         Column("contributions", "Contributions", "stack", tones=COMPONENT_TONES, scale=scale, meaning=RAW),
         Column("reasons", "Why", "list"),
     ]
-    if rows["paid_after"].count():
+    if (rows["paid_after"] > 0).any():
         columns.append(Column("paid_after", "Paid while excluded", "money", meaning=AFTER))
     if rows["score_change"].count():
         columns.append(Column("score_change", "Change", "signed", digits=1))
@@ -308,7 +318,7 @@ def _top(scores: pl.DataFrame, scored: pl.DataFrame, top: int) -> Section:
         )
     return Section(
         "Highest ranked",
-        "Each with its reasons, the largest contribution first. `riskflow explain provider NPI` has the rest.",
+        "Each with its reasons, the largest contribution first. riskflow explain provider NPI tells the rest.",
         blocks,
     )
 

@@ -28,7 +28,9 @@ INTERVAL = "95% bootstrap interval over providers."
 def backtest_section(backtest: pl.DataFrame, settings: Mapping[str, str]) -> Section:
     """Return the section of a backtest (contract BACKTEST); undefined metrics are shown as a dash, not drawn."""
     population, positives = backtest.select(pl.col("population", "positives").max().fill_null(0)).row(0)
-    named = backtest.with_columns(pl.col("scorer").replace(BASELINES)).sort("scorer", "metric", "k")
+    named = backtest.sort(pl.col("scorer").is_in(list(BASELINES)), "scorer", "metric", "k").with_columns(
+        pl.col("scorer").replace(BASELINES)
+    )
     drawn = named.drop_nulls(["value", "low", "high"])
     blocks: list[Block] = [Headline(_numbers(backtest, population, positives))]
     if positives < FEW_POSITIVES:

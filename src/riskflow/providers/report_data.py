@@ -8,6 +8,7 @@ from riskflow.contracts.providers_scores import COMPONENTS, TIERS
 
 UNKNOWN = "not known"
 OTHERS = "all others"
+NEARLY_ALL = 0.99
 _FLAG_NAME = r'"flag":\s*"([a-z_]+)"'
 
 
@@ -58,6 +59,19 @@ def component_facts(scored: pl.DataFrame) -> pl.DataFrame:
     ]
     schema = {"component": pl.String, "measured": pl.Float64, "mean": pl.Float64}
     return pl.DataFrame(rows, schema=schema | {"mean_contribution": pl.Float64, "largest": pl.Int64})
+
+
+def idle_components(scored: pl.DataFrame) -> pl.DataFrame:
+    """Return component, value, providers, of: components with one value above 0 for nearly every provider."""
+    rows = []
+    for name in COMPONENTS:
+        known = scored[name].drop_nulls()
+        counts = known.value_counts(name="n").sort("n", name, descending=True).head(1)
+        rows.extend((name, value, n, known.len()) for value, n in counts.rows() if value > 0)
+    schema = {"component": pl.String, "value": pl.Float64, "providers": pl.Int64, "of": pl.Int64}
+    return pl.DataFrame(rows, schema=schema, orient="row").filter(
+        pl.col("providers") >= NEARLY_ALL * pl.col("of")
+    )
 
 
 def contributions_by_tier(scored: pl.DataFrame) -> dict[str, list[float]]:

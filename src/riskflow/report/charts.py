@@ -13,6 +13,8 @@ from matplotlib.axes import Axes
 from riskflow.report.canvas import HALF, WIDE, axes_of, color, count_axis, drawing, rendered, tone_of
 
 LABEL_SIZE = 10.5
+LABEL_LENGTH = 26
+LEGEND_LENGTH = 62  # characters of names that fit in one row of half a page's width
 _SERIES = tuple(f"tone{number}" for number in range(1, 9))
 
 
@@ -327,14 +329,20 @@ def _tall(rows: float, wide: bool) -> tuple[float, float]:
 
 
 def _rows(axes: Axes, labels: Sequence[str]) -> None:
-    axes.set_yticks(range(len(labels)), labels)
+    axes.set_yticks(range(len(labels)), [_shortened(label) for label in labels])
     axes.set_ylim(len(labels) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0, labelsize=LABEL_SIZE, labelcolor=color("ink"))
 
 
+def _shortened(label: str) -> str:
+    """Return the label as it fits beside a chart; the whole of it is in the alt text and in tables."""
+    return label if len(label) <= LABEL_LENGTH else label[: LABEL_LENGTH - 1].rstrip(" ,(") + "…"
+
+
 def _legend(axes: Axes, series: int, always: bool = False) -> None:
     if series > 1 or always:
-        columns = min(series, 4)
+        names = [_shortened(str(name)) for name in axes.get_legend_handles_labels()[1]]
+        columns = series if sum(map(len, names)) + 4 * series <= LEGEND_LENGTH + 20 else min(series, 3)
         axes.legend(
             loc="lower left",
             bbox_to_anchor=(0, 1.0),

@@ -54,6 +54,11 @@ def test_names_with_dollars_and_angles_are_shown_as_they_are() -> None:
     assert "$x$ &lt;b&gt;" in svg
 
 
+def test_long_names_are_cut_to_fit() -> None:
+    svg = charts.bars(["Clinic/Center, Mental Health (Including Community Mental Health Center)"], [1])
+    assert ">Clinic/Center, Mental Hea…</text>" in svg
+
+
 def test_shares_of_nothing_are_nothing() -> None:
     assert "nan" not in charts.stacked_bars(["x"], {"a": [0], "b": [0]})
 

@@ -13,7 +13,7 @@ from riskflow.contracts.providers_scores import COMPONENTS, FACTORS, GROUP_CHANG
 from riskflow.contracts.providers_sources import MATCHES
 from riskflow.providers import report, report_data
 from riskflow.receipts import load
-from riskflow.report import Chart, Headline, Number, Section, Table
+from riskflow.report import Callout, Chart, Headline, Number, Section, Table
 from tests.unit.report.synthetic import backtest_frame, quarantine_frame, results_folder, scores_frame
 from tests.unit.report.test_page import outline
 
@@ -84,12 +84,12 @@ def test_the_same_scores_in_any_order_give_the_same_page() -> None:
     assert one == other
 
 
-def test_the_headline_counts_scored_high_flagged_and_paid() -> None:
+def test_the_headline_counts_scored_high_excluded_and_paid() -> None:
     numbers: list[Number] = blocks(page()["At a glance"], Headline)[0].numbers
     shown = {number.label: number.text for number in numbers}
     assert shown["Providers scored"] == str(SCORED.height) == "270"
     assert shown["In tier High"] == str((SCORED["risk_label"] == "High").sum())
-    assert shown["With a flag"] == "12"
+    assert shown["Excluded themselves"] == "12"
     assert shown["Paid while excluded"] == "$148.1k"  # 12 x 12,345.67
 
 
@@ -132,6 +132,14 @@ def test_contributions_by_tier_are_means_of_the_tier() -> None:
     means = report_data.contributions_by_tier(SCORED)
     high = SCORED.filter(pl.col("risk_label") == "High")
     assert sum(means[name][0] for name in COMPONENTS) == pytest.approx(high["r_raw"].mean())
+
+
+def test_a_component_that_tells_nobody_apart_is_pointed_out() -> None:
+    assert report_data.idle_components(SCORED).is_empty()
+    odd = pl.when(pl.col("npi") == SCORED["npi"][0]).then(5.0).otherwise(100.0)
+    same = SCORES.with_columns(pl.when(pl.col("r_raw").is_not_null()).then(odd).alias("concentration"))
+    told = [block.text for block in blocks(page(same)["Contributions"], Callout)]
+    assert len(told) == 1 and told[0].startswith("concentration is 100 for 269 of 270 providers")
 
 
 def test_flags_are_counted_by_name() -> None:
