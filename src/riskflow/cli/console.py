@@ -81,12 +81,12 @@ def heading(text: str, sub: str = "") -> None:
     show("", Text.assemble((text, "bold"), ("  " + sub if sub else "", "dim")))
 
 
-def say(label: str, text: str) -> None:
+def say(label: str, text: str, width: int = LABEL_WIDTH) -> None:
     """Print one line of facts under a label; long texts wrap inside their column."""
     from rich.table import Table
 
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(width=LABEL_WIDTH, style="dim")
+    grid = Table.grid(padding=(0, 2 if width > 1 else 1))
+    grid.add_column(width=width, style="dim")
     grid.add_column(overflow="fold")
     row(grid, label, text)
     show(grid)

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 SHORT = 12
 ORIGINS = (
     ("risk score, rank, tier", "providers_ranks"),
-    ("components, contributions, coverage, peers", "providers_shard_scores"),
+    ("components and contributions", "providers_shard_scores"),
     ("yearly totals behind them", "providers_metrics"),
     ("peer medians and spreads", "providers_reference"),
     ("billing outlier percentile", "providers_percentiles"),
     ("ownership path and chain", "providers_graph_features"),
     ("exclusions, payments after them", "providers_exclusion_facts"),
-    ("flags, reasons, change since the earlier run", "providers_scores"),
+    ("flags, reasons, change", "providers_scores"),
 )
 """What is shown → the contract of the artifact it was read from or computed into."""
 
@@ -71,7 +71,7 @@ def origins_of(npi: str, results: Path, receipts: Sequence[Receipt]) -> Iterator
                 artifact=str(_here(artifact.path, results)),
                 stage=receipt.stage,
                 code_and_config=receipt.provenance[:SHORT],
-                commit=commit if git.get("clean", True) else f"{commit} + changes",
+                commit=commit if git.get("clean", True) else f"{commit} (changed)",
             )
 
 

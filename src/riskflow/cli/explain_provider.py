@@ -45,7 +45,7 @@ def explain(
     _show_comparison(found)
     _show_reasons(found)
     _show_ownership(found)
-    _show_origins(origins, config_values(receipts))
+    _show_origins(origins, config_values(receipts), results / "providers")
 
 
 def _show_head(found: Row) -> None:
@@ -78,7 +78,7 @@ def _show_head(found: Row) -> None:
 def _show_components(found: Row, config: Mapping[str, str]) -> None:
     from riskflow.contracts.providers_scores import COMPONENTS
 
-    heading("What the score is made of", f"method {found['method']} {found['method_version']}")
+    heading("What the score is made of", f"method {found['method_version']}")
     listing = table("component", "0..100", "weight", "adds", "", right=("0..100", "weight", "adds"))
     for name in COMPONENTS:
         value, added = found[name], found[f"{name}_contribution"]
@@ -116,7 +116,7 @@ def _show_reasons(found: Row) -> None:
     if found["reasons"]:
         heading("Why")
         for sentence in found["reasons"]:
-            show(f"• {line(sentence)}")
+            say("•", sentence, width=1)
     raised = json.loads(found["flags"])
     if raised:
         heading("Flags")
@@ -141,11 +141,13 @@ def _show_ownership(found: Row) -> None:
     )
 
 
-def _show_origins(origins: Sequence[Origin], config: Mapping[str, str]) -> None:
-    heading("Where each number came from")
+def _show_origins(origins: Sequence[Origin], config: Mapping[str, str], folder: Path) -> None:
+    heading("Where each number came from", f"files in {folder}")
     listing = table("numbers", "artifact", "stage", "code and config", "commit")
     for origin in origins:
-        row(listing, *vars(origin).values())
+        artifact = Path(origin.artifact).relative_to(folder)
+        stage = origin.stage.removeprefix("providers.")
+        row(listing, origin.number, artifact, stage, origin.code_and_config, origin.commit)
     show(listing)
     for section in SECTIONS:
         values = [

@@ -116,7 +116,7 @@ def test_explain_shows_score_components_flags_payments_and_origins(results: Path
     assert done.exit_code == 0, done.stderr
     for text in ("risk score", "concentration", "r_raw", "exclusion: 100 (threshold 80)", "$12,345.67"):
         assert text in done.stdout
-    for origin in ("providers.rank", "feedfacecafe", "0123456789ab", "tiers", "high 80.0"):
+    for origin in ("ranks.parquet", "feedfacecafe", "0123456789ab", "tiers", "high 80.0"):
         assert origin in done.stdout
 
 
