@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from riskflow.contracts.base import Column, Contract, FrameCheck, column, in_range, matches, not_empty, one_of
+
 KINDS: dict[str, str] = {
     "NAME": "name of a person (45 CFR 164.514(b)(2)(i)(A))",
     "GEO": "geographic subdivision smaller than a state: street, city, county, ZIP code, facility (B)",
@@ -101,12 +102,16 @@ AUDIT = Contract(
     key=("observation_id", "start"),
     columns={
         "observation_id": _pseudonym("Pseudonym of the observation"),
-        "start": column(pl.UInt32, "First character of the identifier in the source note (code points from 0)"),
+        "start": column(
+            pl.UInt32, "First character of the identifier in the source note (code points from 0)"
+        ),
         "end": column(pl.UInt32, "Character after its last"),
         "kind": column(pl.String, "Kind of identifier", one_of(KINDS)),
         "source": column(pl.String, "The rule, list or model label that found it", not_empty()),
         "detector": column(pl.String, "Version of the rules or of the model", not_empty()),
-        "value_hash": column(pl.String, "Keyed hash of the value", matches(r"^[0-9a-f]{32}$", "is a keyed hash")),
+        "value_hash": column(
+            pl.String, "Keyed hash of the value", matches(r"^[0-9a-f]{32}$", "is a keyed hash")
+        ),
     },
 )
 
@@ -118,7 +123,9 @@ DEID_PATIENTS = Contract(
     columns={
         "patient_id": _pseudonym("Pseudonym of the patient"),
         "birth_year": _year("Year of birth; null over 89"),
-        "birth_date": column(pl.Date, "Shifted day of birth, where dates are shifted; null over 89", nullable=True),
+        "birth_date": column(
+            pl.Date, "Shifted day of birth, where dates are shifted; null over 89", nullable=True
+        ),
         "over_89": column(pl.Boolean, "Whether the patient was over 89 at the last date of the data"),
         "gender": _text("Gender as coded"),
         "deceased": column(pl.Boolean, "Whether the patient has died", nullable=True),
@@ -162,7 +169,9 @@ DEID_ENCOUNTERS = Contract(
         "participant_role": _text("Role of the clinician"),
         "participant_id": _pseudonym("Pseudonym of the clinician", nullable=True),
         "facility_id": _pseudonym("Pseudonym of the facility", nullable=True),
-        "service_provider_id": _pseudonym("Pseudonym of the organization that gave the service", nullable=True),
+        "service_provider_id": _pseudonym(
+            "Pseudonym of the organization that gave the service", nullable=True
+        ),
     },
 )
 
@@ -179,7 +188,9 @@ DEID_OBSERVATIONS = Contract(
         "category": _text("Category"),
         "code": _text("Code, for example LOINC"),
         "effective_year": _year("Year when observed; of the shifted day where dates are shifted"),
-        "effective_date": column(pl.Date, "Shifted day when observed, where dates are shifted", nullable=True),
+        "effective_date": column(
+            pl.Date, "Shifted day when observed, where dates are shifted", nullable=True
+        ),
         "issued_date": column(pl.Date, "Shifted day when released, where dates are shifted", nullable=True),
         "day": _day("Days since the patient's first encounter or observation"),
         "performer_id": _pseudonym("Pseudonym of who observed", nullable=True),
@@ -190,7 +201,9 @@ DEID_OBSERVATIONS = Contract(
         "method": _text("Method"),
         "device": _text("Device, identifiers in it redacted"),
         "reference_range": _text("Reference range"),
-        "note_status": column(pl.String, "redacted, withheld, or null where there was no note", _STATUS, nullable=True),
+        "note_status": column(
+            pl.String, "redacted, withheld, or null where there was no note", _STATUS, nullable=True
+        ),
         "note_reason": _text("Why the note is withheld"),
         "note": _text("The redacted note"),
     },

@@ -8,19 +8,43 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import polars as pl
 
-from riskflow.contracts.notes_redacted import PUBLISHED_TABLES
-from riskflow.notes import pseudonym
+from riskflow import artifacts
+from riskflow.config.notes import NotesRedactStage
+from riskflow.contracts.base import Contract
+from riskflow.contracts.notes_redacted import AUDIT, PUBLISHED_TABLES, REDACTED_NOTES
+from riskflow.contracts.notes_sources import SOURCE_TABLES
+from riskflow.errors import RiskflowError
 from riskflow.notes.policy import Policy
-from riskflow.notes.redact.known import detect_known
+from riskflow.notes.pseudonym import load_key, pseudonyms, shift_days
+from riskflow.notes.redact.known import detect_known, record_identifiers
 from riskflow.notes.redact.pipeline import redact
 from riskflow.notes.redact.places import STATES
 from riskflow.notes.redact.text import folded
+from riskflow.receipts import Receipt
 
 SMALL_ZIP3 = frozenset(
-    {"036", "059", "063", "102", "203", "556", "692", "790", "821", "823", "830", "831", "878", "879", "884", "890"}
+    {
+        "036",
+        "059",
+        "063",
+        "102",
+        "203",
+        "556",
+        "692",
+        "790",
+        "821",
+        "823",
+        "830",
+        "831",
+        "878",
+        "879",
+        "884",
+        "890",
+    }
     | {"893", "205", "369", "753", "772"}
 )
 """ZIP prefixes with 20,000 people or fewer: the 17 of the Census of 2000 that the HHS guidance on de-identification
@@ -33,15 +57,17 @@ _NUMBER = r"^[<>=~+-]{0,2}\s?\d{1,12}(?:[.,]\d{1,6})?$"
 _PATIENT_TEXTS = ("gender", "marital_status", "language")
 _ENCOUNTER_TEXTS = ("type", "service_type", "reason_code", "participant_role")
 _ENCOUNTER_CODES = ("status", "class_code", "priority")
-_OBSERVATION_TEXTS = ("value", "interpretation", "body_site", "method", "device", "reference_range", "unit", "category")
+_OBSERVATION_TEXTS = (
+    "value",
+    "interpretation",
+    "body_site",
+    "method",
+    "device",
+    "reference_range",
+    "unit",
+    "category",
+)
 _OBSERVATION_CODES = ("status", "code")
-
-
-def pseudonyms(key: bytes, scope: str, values: pl.Series) -> pl.Series:
-    """Return the pseudonym of each value (null for null): equal values of a scope have equal pseudonyms."""
-    unique = values.drop_nulls().unique()
-    table = {value: pseudonym.pseudonym(key, scope, str(value)) for value in unique}
-    return values.replace_strict(table, default=None, return_dtype=pl.String)
 
 
 def zip3(postal_code: pl.Expr) -> pl.Expr:
@@ -52,7 +78,12 @@ def zip3(postal_code: pl.Expr) -> pl.Expr:
 
 def last_date(encounters: pl.DataFrame, observations: pl.DataFrame) -> dt.date | None:
     """Return the latest date of the data: ages over 89 are counted at it, so that no clock decides."""
-    columns = [encounters["period_start"], encounters["period_end"], observations["effective_date"], observations["issued"]]
+    columns = [
+        encounters["period_start"],
+        encounters["period_end"],
+        observations["effective_date"],
+        observations["issued"],
+    ]
     days = [column.dt.date().max() for column in columns]
     return max((day for day in days if isinstance(day, dt.date)), default=None)
 
@@ -77,8 +108,12 @@ def deidentified_patients(
             _shifted(pl.col("deceased_date"), policy).alias("death_date"),
             "marital_status",
             zip3(pl.col("postal_code")).alias("zip3"),
-            pl.when(pl.col("state").str.strip_chars().str.to_lowercase().is_in(sorted(STATES))).then("state").alias("state"),
-            pl.when(pl.col("country").str.contains(r"^[A-Z]{2,3}$|^United States")).then("country").alias("country"),
+            pl.when(pl.col("state").str.strip_chars().str.to_lowercase().is_in(sorted(STATES)))
+            .then("state")
+            .alias("state"),
+            pl.when(pl.col("country").str.contains(r"^[A-Z]{2,3}$|^United States"))
+            .then("country")
+            .alias("country"),
             "language",
             _named("organization_id", key, "organization", patients["managing_organization"]),
         ),
@@ -156,7 +191,10 @@ def deidentified_observations(
     return _finished(
         joined.with_columns(
             pl.when(lost).then(pl.lit("withheld")).otherwise("note_status").alias("note_status"),
-            pl.when(lost).then(pl.lit("the note was not redacted")).otherwise("note_reason").alias("note_reason"),
+            pl.when(lost)
+            .then(pl.lit("the note was not redacted"))
+            .otherwise("note_reason")
+            .alias("note_reason"),
         ),
         "observations",
     )
@@ -179,7 +217,10 @@ def _clean_texts(
     A text that cannot be redacted becomes null. Each text of a patient is read once.
     """
     texts = pl.concat(
-        [table.select("patient_id", pl.col(column).alias("text")).filter(_is_words("text")) for column in columns]
+        [
+            table.select("patient_id", pl.col(column).alias("text")).filter(_is_words("text"))
+            for column in columns
+        ]
     ).unique(maintain_order=True)
     table = _without_own_numbers(table, columns, identifiers)
     if texts.is_empty():
@@ -196,11 +237,17 @@ def _clean_texts(
     return table
 
 
-def _without_own_numbers(table: pl.DataFrame, columns: Sequence[str], identifiers: pl.DataFrame) -> pl.DataFrame:
+def _without_own_numbers(
+    table: pl.DataFrame, columns: Sequence[str], identifiers: pl.DataFrame
+) -> pl.DataFrame:
     """A long number that is one of the patient's own identifiers becomes null."""
     for column in columns:
-        long = pl.col(column).str.contains(_NUMBER) & (pl.col(column).str.count_matches(r"\d") >= _LONG_NUMBER)
-        cells = table.with_row_index("row").filter(long).select("row", "patient_id", pl.col(column).alias("text"))
+        long = pl.col(column).str.contains(_NUMBER) & (
+            pl.col(column).str.count_matches(r"\d") >= _LONG_NUMBER
+        )
+        cells = (
+            table.with_row_index("row").filter(long).select("row", "patient_id", pl.col(column).alias("text"))
+        )
         own = cells["row"].gather(detect_known(cells, identifiers)["text_id"].unique())
         row = pl.int_range(pl.len(), dtype=pl.UInt32)
         table = table.with_columns(pl.when(~row.is_in(own.implode())).then(pl.col(column)).alias(column))
@@ -226,12 +273,14 @@ def _codes(column: str) -> pl.Expr:
 def _named(alias: str, key: bytes, scope: str, names: pl.Series) -> pl.Series:
     """Pseudonyms of names, the same however a name is cased or accented."""
     table = {name: folded(name.strip()) for name in names.drop_nulls().unique()}
-    plain = names.replace_strict({k: v or None for k, v in table.items()}, default=None, return_dtype=pl.String)
+    plain = names.replace_strict(
+        {k: v or None for k, v in table.items()}, default=None, return_dtype=pl.String
+    )
     return pseudonyms(key, scope, plain).alias(alias)
 
 
 def _shift_column(patient_ids: pl.Series, key: bytes) -> pl.Series:
-    days = {value: pseudonym.shift_days(key, str(value)) for value in patient_ids.unique()}
+    days = {value: shift_days(key, str(value)) for value in patient_ids.unique()}
     return patient_ids.replace_strict(days, default=None, return_dtype=pl.Int32).alias("shift")
 
 
@@ -254,3 +303,73 @@ def _finished(table: pl.DataFrame, name: str) -> pl.DataFrame:
     schema: Mapping[str, pl.DataType | type[pl.DataType]] = PUBLISHED_TABLES[name].schema
     return table.select(pl.col(column).cast(dtype) for column, dtype in schema.items())
 
+
+def deidentified(
+    source: Mapping[str, pl.DataFrame], redacted: pl.DataFrame, policy: Policy, key: bytes
+) -> dict[str, pl.DataFrame]:
+    """Return the published tables of the source tables (patients, encounters, observations) and redacted notes."""
+    patients, encounters, observations = (source[name] for name in PUBLISHED_TABLES)
+    identifiers = record_identifiers(patients, encounters, observations)
+    first_days = first_days_of(encounters, observations)
+    as_of = last_date(encounters, observations)
+    return {
+        "patients": deidentified_patients(patients, as_of, identifiers, policy, key),
+        "encounters": deidentified_encounters(encounters, first_days, identifiers, policy, key),
+        "observations": deidentified_observations(
+            observations, redacted, first_days, identifiers, policy, key
+        ),
+    }
+
+
+def read_sources(
+    patients: Sequence[Path], encounters: Sequence[Path], observations: Sequence[Path]
+) -> dict[str, pl.DataFrame]:
+    """Return the source tables of all shards, whole."""
+    paths = {"patients": patients, "encounters": encounters, "observations": observations}
+    return {name: _read_all(shards, SOURCE_TABLES[name]) for name, shards in paths.items()}
+
+
+def _read_all(shards: Sequence[Path], contract: Contract) -> pl.DataFrame:
+    return pl.concat([contract.empty(), *(artifacts.read(path, contract) for path in shards)])
+
+
+def run(
+    *,
+    patients: list[Path],
+    encounters: list[Path],
+    observations: list[Path],
+    redacted: list[Path],
+    audits: list[Path],
+    published_patients: Path,
+    published_encounters: Path,
+    published_observations: Path,
+    audit: Path,
+    config: NotesRedactStage,
+) -> Receipt:
+    """De-identify the tables of all shards and put the redacted notes and the audit of all shards together."""
+    policy, key = Policy.of(config.policy), load_key(config.policy.key_file)
+    source = read_sources(patients, encounters, observations)
+    notes = _read_all(redacted, REDACTED_NOTES)
+    _assert_policy(notes, policy)
+    tables = deidentified(source, notes, policy, key)
+    paths = {
+        "patients": published_patients,
+        "encounters": published_encounters,
+        "observations": published_observations,
+    }
+    for name, table in tables.items():
+        artifacts.write(table, paths[name], PUBLISHED_TABLES[name])
+    artifacts.write(_read_all(audits, AUDIT), audit, AUDIT)
+    withheld = tables["observations"]["note_status"].eq("withheld").sum()
+    counts = {name: table.height for name, table in tables.items()} | {"withheld": int(withheld or 0)}
+    return Receipt(counts=counts)
+
+
+def _assert_policy(notes: pl.DataFrame, policy: Policy) -> None:
+    """Notes of another policy or key would break the join by pseudonym or the promise of one policy."""
+    others = notes.filter(pl.col("policy") != policy.version).height
+    if others:
+        raise RiskflowError(
+            f"{others} redacted notes are of another policy than notes.policy",
+            "run the redact stage again with this policy",
+        )

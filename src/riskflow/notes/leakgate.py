@@ -8,18 +8,34 @@ column, record (by pseudonym) and check; never a text.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 import duckdb
 import polars as pl
 
-from riskflow.contracts.notes_redacted import KINDS, LEAKS, PSEUDONYM_LENGTH, PSEUDONYM_LETTERS, STATUSES
+from riskflow import artifacts
+from riskflow.config.notes import NotesRedactStage
+from riskflow.contracts.notes_redacted import (
+    KINDS,
+    LEAKS,
+    PSEUDONYM_LENGTH,
+    PSEUDONYM_LETTERS,
+    PUBLISHED_TABLES,
+    STATUSES,
+)
 from riskflow.errors import RiskflowError
-from riskflow.notes.deidentify import pseudonyms
+from riskflow.notes.deidentify import read_sources
+from riskflow.notes.policy import Policy
+from riskflow.notes.pseudonym import load_key, pseudonyms
+from riskflow.notes.redact.text import ordinary_words
+from riskflow.receipts import Receipt
 from riskflow.resources import text
 
 _MARKER = rf"\[(?:{'|'.join(KINDS)})(?::[{PSEUDONYM_LETTERS}]{{{PSEUDONYM_LENGTH}}})?\]"
 _SHIFTED_DATE = r"\[DATE:\d{4}-\d\d-\d\d\]"
-_CLOSED_COLUMNS = frozenset({"state", "country", "zip3", "code", "diagnosis_codes", "unit", "gender", "language"})
+_CLOSED_COLUMNS = frozenset(
+    {"state", "country", "zip3", "code", "diagnosis_codes", "unit", "gender", "language"}
+)
 """Columns of closed vocabularies: their words are no evidence; numbers, codes and canaries are looked for still."""
 
 _PATTERNS = {
@@ -61,18 +77,27 @@ def leaks(
         connection.register("source_patients", patients)
         connection.register("source_encounters", encounters.select("patient_id", "encounter_id"))
         known = connection.sql(text(__package__, "leakgate_identifiers.sql")).pl()
-        known = known.with_columns(pl.col("patient_id").replace_strict(table, default=None, return_dtype=pl.String))
+        known = known.with_columns(
+            pl.col("patient_id").replace_strict(table, default=None, return_dtype=pl.String)
+        )
         connection.register("identifiers", known)
         connection.register("cells", cells)
         connection.register("ordinary", pl.DataFrame({"word": list(ordinary)}, schema={"word": pl.String}))
-        connection.register("patterns", pl.DataFrame({"what": list(_PATTERNS), "pattern": list(_PATTERNS.values())}))
-        connection.register("canaries", pl.DataFrame({"text": [c for c in canaries if c]}, schema={"text": pl.String}))
+        connection.register(
+            "patterns", pl.DataFrame({"what": list(_PATTERNS), "pattern": list(_PATTERNS.values())})
+        )
+        connection.register(
+            "canaries", pl.DataFrame({"text": [c for c in canaries if c]}, schema={"text": pl.String})
+        )
         found = connection.sql(text(__package__, "leakgate_findings.sql")).pl()
     wrong = _wrong_notes(published["observations"])
-    return pl.concat([found.cast(LEAKS.schema), wrong]).unique().sort(list(LEAKS.key))  # type: ignore[arg-type]
+    findings: pl.DataFrame = pl.concat([found.cast(LEAKS.schema), wrong])
+    return findings.unique().sort(list(LEAKS.key))
 
 
-def _cells(published: Mapping[str, pl.DataFrame], allowed: Sequence[str], shifted_dates: bool) -> pl.DataFrame:
+def _cells(
+    published: Mapping[str, pl.DataFrame], allowed: Sequence[str], shifted_dates: bool
+) -> pl.DataFrame:
     """One row per text cell of the published tables, without markers, ids and the policy's allowed terms."""
     marks = f"{_MARKER}|{_SHIFTED_DATE}" if shifted_dates else _MARKER
     parts = []
@@ -106,7 +131,9 @@ def _wrong_notes(observations: pl.DataFrame) -> pl.DataFrame:
     """Notes that are neither redacted nor withheld, or withheld with a text."""
     status, note = pl.col("note_status"), pl.col("note")
     unknown = ~status.is_in(STATUSES) | (status.is_null() & note.is_not_null())
-    wrong = unknown | ((status == "withheld") & note.is_not_null()) | ((status == "redacted") & note.is_null())
+    wrong = (
+        unknown | ((status == "withheld") & note.is_not_null()) | ((status == "redacted") & note.is_null())
+    )
     return observations.filter(wrong.fill_null(False)).select(
         pl.lit("observations").alias("table"),
         pl.lit("note").alias("column"),
@@ -126,3 +153,43 @@ def refuse(found: pl.DataFrame) -> None:
         f"the leak gate refuses the batch: {found.height} findings ({told})",
         "look at these records: " + "; ".join(f"{t}.{c} of {r}" for t, c, r in some),
     )
+
+
+def run(
+    *,
+    patients: list[Path],
+    encounters: list[Path],
+    observations: list[Path],
+    published_patients: Path,
+    published_encounters: Path,
+    published_observations: Path,
+    findings: Path,
+    config: NotesRedactStage,
+    canaries: Path | None = None,
+) -> Receipt:
+    """Read the published tables against the sources; fail the run when anything leaks.
+
+    `findings` is written when there are none (an empty artifact LEAKS): what publishes must need it. `canaries`: a
+    file with a text per line that must be nowhere.
+    """
+    policy = Policy.of(config.policy)
+    paths = {
+        "patients": published_patients,
+        "encounters": published_encounters,
+        "observations": published_observations,
+    }
+    published = {name: artifacts.read(path, PUBLISHED_TABLES[name]) for name, path in paths.items()}
+    planted = canaries.read_text(encoding="utf-8").splitlines() if canaries else []
+    found = leaks(
+        read_sources(patients, encounters, observations),
+        published,
+        load_key(config.policy.key_file),
+        ordinary=ordinary_words(),
+        allowed=policy.allow,
+        canaries=planted,
+        shifted_dates=policy.shift_dates,
+    )
+    refuse(found)
+    artifacts.write(found, findings, LEAKS)
+    rows = {f"{name}_read": table.height for name, table in published.items()}
+    return Receipt(counts=rows | {"leaks": found.height})

@@ -14,6 +14,8 @@ import secrets
 import stat
 from pathlib import Path
 
+import polars as pl
+
 from riskflow.contracts.notes_redacted import PSEUDONYM_LENGTH
 from riskflow.contracts.notes_redacted import PSEUDONYM_LETTERS as LETTERS
 from riskflow.errors import RiskflowError
@@ -79,6 +81,13 @@ def pseudonym(key: bytes, *parts: str) -> str:
         number, place = divmod(number, len(LETTERS))
         letters.append(LETTERS[place])
     return "".join(letters)
+
+
+def pseudonyms(key: bytes, scope: str, values: pl.Series) -> pl.Series:
+    """Return the pseudonym of each value (null for null): equal values of a scope have equal pseudonyms."""
+    unique = values.drop_nulls().unique()
+    table = {value: pseudonym(key, scope, str(value)) for value in unique}
+    return values.replace_strict(table, default=None, return_dtype=pl.String)
 
 
 def shift_days(key: bytes, patient_id: str) -> int:

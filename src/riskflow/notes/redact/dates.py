@@ -32,7 +32,8 @@ _TEENS = (
 _TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 _NUMBER = f"(?:{'|'.join(_UNITS + _TEENS + _TENS)}|hundred|thousand|oh)"
 _ORDINALS = (
-    "first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|eleventh|twelfth|thirteenth|fourteenth"
+    "first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|eleventh|twelfth|thirteenth"
+    "|fourteenth"
     "|fifteenth|sixteenth|seventeenth|eighteenth|nineteenth|twentieth|thirtieth"
 )
 _ORDINAL = rf"(?:(?:twenty|thirty)[-\s])?(?:{_ORDINALS})\b"
@@ -40,14 +41,19 @@ _YEAR_WORDS = rf"(?:(?:nineteen|twenty|two\s+thousand|eighteen)(?:[-\s]+(?:and\s
 _ANY_YEAR = rf"(?:{_YEAR}|{_SHORT_YEAR}|{_YEAR_WORDS})"
 _NOT_DOSE = r"(?!\s*(?:mg|mcg|ml|units?|tablets?|tabs?|%|[./]\d|\d))"
 _CONTEXT = (
-    r"(?:on|in|since|dated?|from|until|till|by|through|thru|due|seen|starting|started|before|after|dos|dob|lmp|between"
+    r"(?:on|in|since|dated?|from|until|till|by|through|thru|due|seen|starting|started|before|after|dos|dob"
+    r"|lmp|between"
     r"|appointment|appt|f/u|admitted|discharged|visit|date|of|scheduled|expires|exp|adm|d/c|last|next|for)"
 )
 _HOLIDAYS = (
-    r"christmas(?:\s+(?:eve|day))?|xmas|thanksgiving(?:\s+day)?|new\s+year'?s(?:\s+(?:eve|day))?|easter(?:\s+sunday)?"
-    r"|fourth\s+of\s+july|july\s+4th|independence\s+day|memorial\s+day|labor\s+day|veterans?'?\s+day|halloween"
-    r"|valentine'?s\s+day|mother'?s\s+day|father'?s\s+day|st\.?\s+patrick'?s\s+day|cinco\s+de\s+mayo|hanukkah"
-    r"|yom\s+kippur|rosh\s+hashanah|passover|ramadan|eid|diwali|kwanzaa|mlk\s+day|presidents'?\s+day|columbus\s+day"
+    r"christmas(?:\s+(?:eve|day))?|xmas|thanksgiving(?:\s+day)?|new\s+year'?s(?:\s+(?:eve|day))?"
+    r"|easter(?:\s+sunday)?"
+    r"|fourth\s+of\s+july|july\s+4th|independence\s+day|memorial\s+day|labor\s+day|veterans?'?\s+day"
+    r"|halloween"
+    r"|valentine'?s\s+day|mother'?s\s+day|father'?s\s+day|st\.?\s+patrick'?s\s+day|cinco\s+de\s+mayo"
+    r"|hanukkah"
+    r"|yom\s+kippur|rosh\s+hashanah|passover|ramadan|eid|diwali|kwanzaa|mlk\s+day|presidents'?\s+day"
+    r"|columbus\s+day"
 )
 _AMBIGUOUS_MONTHS = {
     "may",
@@ -128,7 +134,8 @@ RULES: tuple[Rule, ...] = (
         "DATE",
         r"\d[-/.]\d{1,2}[-/.]\d\d",
         matches(
-            r"(?<![\d./-])(?:(?P<a>\d\d?)(?P<sep>[-/])(?P<b>\d\d?)(?P=sep)\d\d|\d\d\.(?:0\d|1[0-2])\.\d\d)(?![\d/]|[.-]\d)",
+            r"(?<![\d./-])(?:(?P<a>\d\d?)(?P<sep>[-/])(?P<b>\d\d?)(?P=sep)\d\d|\d\d\.(?:0\d"
+            r"|1[0-2])\.\d\d)(?![\d/]|[.-]\d)",
             lambda match: match["a"] is None or _valid_day_and_month(match),
         ),
     ),
@@ -137,7 +144,8 @@ RULES: tuple[Rule, ...] = (
         "DATE",
         r"(?:19|20)\d{6}",
         matches(
-            rf"(?<![\w.-])(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:T?\d{{4}}(?:\d\d)?)?(?![\w-])"
+            r"(?<![\w.-])(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d"
+            r"|3[01])(?:T?\d{4}(?:\d\d)?)?(?![\w-])"
         ),
     ),
     Rule(
@@ -165,7 +173,8 @@ RULES: tuple[Rule, ...] = (
         "DATE",
         _NEEDS_MONTH,
         matches(
-            rf"(?<![\d/.])\b{_WEEKDAY}(?:the\s+)?{_D}(?:st|nd|rd|th)?(?:\s+day)?(?:\s+of\s+|[ ./-]?)(?P<month>{_MONTH})"
+            rf"(?<![\d/.])\b{_WEEKDAY}(?:the\s+)?{_D}(?:st|nd|rd|th)?(?:\s+day)?(?:\s+of\s+"
+            rf"|[ ./-]?)(?P<month>{_MONTH})"
             rf"(?:[\s,./-]*(?:of\s+)?(?P<year>{_ANY_YEAR}|\d\d(?!\d|\s*(?:mg|mcg|ml|%))))?\b(?![\d])",
             _is_month,
             _I,
@@ -188,7 +197,8 @@ RULES: tuple[Rule, ...] = (
         "DATE",
         r"\d/\d",
         matches(
-            rf"(?i:\b{_CONTEXT})\b[\s:]*(?:the\s+)?(?P<phi>{_M}/{_D}(?:\s*(?:-|to|thru|through|and|&)\s*{_M}/{_D})?)(?![\d/%]|\.\d)",
+            rf"(?i:\b{_CONTEXT})\b[\s:]*(?:the\s+)?(?P<phi>{_M}/{_D}(?:\s*(?:-|to|thru|through|and"
+            rf"|&)\s*{_M}/{_D})?)(?![\d/%]|\.\d)",
             _is_no_score,
         ),
     ),
@@ -197,7 +207,9 @@ RULES: tuple[Rule, ...] = (
         "DATE",
         r"\d/\d{1,2}\s*(-|to|through|thru)\s*\d{1,2}/\d",
         matches(
-            rf"(?<![\d/.])(?P<phi>{_M}/{_D}\s*(?:-|to|thru|through)\s*{_M}/{_D})(?![\d/%]|\.\d)", _is_no_score
+            rf"(?<![\d/.])(?P<phi>{_M}/{_D}\s*(?:-|to|thru|through)\s*{_M}/{_D})(?![\d/%]"
+            rf"|\.\d)",
+            _is_no_score,
         ),
     ),
     Rule(
@@ -216,7 +228,8 @@ RULES: tuple[Rule, ...] = (
         "DATE",
         _NEEDS_MONTH,
         matches(
-            rf"\b{_WEEKDAY}(?P<month>{_MONTH})\s+(?:the\s+)?(?:{_ORDINAL}|(?:twenty|thirty)[-\s](?:{'|'.join(_UNITS)})\b)"
+            rf"\b{_WEEKDAY}(?P<month>{_MONTH})\s+(?:the\s+)?(?:{_ORDINAL}|(?:twenty"
+            rf"|thirty)[-\s](?:{'|'.join(_UNITS)})\b)"
             rf"(?:,?\s+(?:of\s+|in\s+)?(?P<year>{_ANY_YEAR}))?(?![-\w])",
             _is_month,
             _I,
@@ -227,7 +240,8 @@ RULES: tuple[Rule, ...] = (
         "DATE",
         _NEEDS_MONTH,
         matches(
-            rf"(?i:\b(?:in|since|during|until|till|by|last|next|this|early|late|mid|of|from|through|before|after|every|each)[\s-]+)"
+            rf"(?i:\b(?:in|since|during|until|till|by|last|next|this|early|late|mid|of|from|through|before"
+            rf"|after|every|each)[\s-]+)"
             rf"(?P<phi>(?i:{_MONTH}))(?!\s+(?:be|have|need|require)\b)(?![\w'])",
             _is_capital_month,
         ),
@@ -235,7 +249,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "date.holiday",
         "DATE",
-        r"(?i)(mas\b|day\b|new\s+year|easter|halloween|hanukkah|passover|ramadan|eid|diwali|kwanzaa|thanksgiving|kippur|hashanah|fourth of july|mayo)",
+        r"(?i)(mas\b|day\b|new\s+year|easter|halloween|hanukkah|passover|ramadan|eid|diwali|kwanzaa"
+        r"|thanksgiving|kippur|hashanah|fourth of july|mayo)",
         matches(rf"\b(?:{_HOLIDAYS})\b(?:,?\s+(?:of\s+)?{_YEAR})?", flags=_I),
     ),
     Rule(
@@ -243,7 +258,8 @@ RULES: tuple[Rule, ...] = (
         "DATE",
         r"(?i)(born|birth|yob)",
         matches(
-            rf"\b(?:born|birth\s?year|year of birth|yob)\b\W{{0,3}}(?:in|is|was)?\W{{0,3}}(?P<phi>{_YEAR})\b(?![-/]\d)",
+            rf"\b(?:born|birth\s?year|year of birth|yob)\b\W{{0,3}}(?:in|is"
+            rf"|was)?\W{{0,3}}(?P<phi>{_YEAR})\b(?![-/]\d)",
             flags=_I,
         ),
     ),
@@ -252,7 +268,8 @@ RULES: tuple[Rule, ...] = (
         "AGE",
         r"(?i)(9\d|1[0-4]\d)(\.\d)?[\s-]*(y|/|years)",
         matches(
-            rf"(?<![\d./])(?P<phi>{_AGE})(?:\.\d)?[\s-]*(?:(?:years?|yrs?)(?:[\s-]+(?:old|of age|young|man|woman|male|female)\b|-old)|y\.?\s?/?\s?o\.?\b|y/o\b|yo\b|yof\b|yom\b|y\b)",
+            rf"(?<![\d./])(?P<phi>{_AGE})(?:\.\d)?[\s-]*(?:(?:years?|yrs?)(?:[\s-]+(?:old|of age|young|man"
+            rf"|woman|male|female)\b|-old)|y\.?\s?/?\s?o\.?\b|y/o\b|yo\b|yof\b|yom\b|y\b)",
             flags=_I,
         ),
     ),
@@ -261,7 +278,8 @@ RULES: tuple[Rule, ...] = (
         "AGE",
         r"(?i)(age|turn|is now)",
         matches(
-            rf"\b(?:age[ds]?(?:\s+(?:is|of|was|at \w+))?|turn(?:ed|ing|s)|is now)\W{{0,3}}(?P<phi>{_AGE})(?![\d/%]|\.\d)\b",
+            rf"\b(?:age[ds]?(?:\s+(?:is|of|was|at \w+))?|turn(?:ed|ing|s)"
+            rf"|is now)\W{{0,3}}(?P<phi>{_AGE})(?![\d/%]|\.\d)\b",
             flags=_I,
         ),
     ),
@@ -270,7 +288,8 @@ RULES: tuple[Rule, ...] = (
         "AGE",
         r"\b(9\d|1[0-4]\d)[\s-]?(M|F|m|f|male|female|man|woman)\b",
         matches(
-            rf"(?<![\d./])(?P<phi>{_AGE})(?:[MF]\b|[\s-](?:male|female|man|woman)\b|\s[MF]\s(?=with|who|presents|admitted|s/p|h/o))",
+            rf"(?<![\d./])(?P<phi>{_AGE})(?:[MF]\b|[\s-](?:male|female|man|woman)\b|\s[MF]\s(?=with|who"
+            rf"|presents|admitted|s/p|h/o))",
             _is_no_temperature,
         ),
     ),
@@ -279,7 +298,10 @@ RULES: tuple[Rule, ...] = (
         "AGE",
         r"(?i)(ninety|hundred|nineties|90'?s|nonagenarian|centenarian)",
         matches(
-            rf"\b(?P<phi>{_AGE_WORDS}(?=[-\s](?:years?|yrs?)[-\s]?(?:old|of age)?)|(?:super)?centenarian|nonagenarian|(?<=\bin his )(?:(?:early|mid|late)[-\s])?(?:nineties|90'?s)|(?<=\bin her )(?:(?:early|mid|late)[-\s])?(?:nineties|90'?s)|(?<=\bin their )(?:(?:early|mid|late)[-\s])?(?:nineties|90'?s))",
+            rf"\b(?P<phi>{_AGE_WORDS}(?=[-\s](?:years?|yrs?)[-\s]?(?:old|of age)?)|(?:super)?centenarian"
+            rf"|nonagenarian|(?<=\bin his )(?:(?:early|mid|late)[-\s])?(?:nineties|90'?s)"
+            rf"|(?<=\bin her )(?:(?:early|mid|late)[-\s])?(?:nineties|90'?s)|(?<=\bin their )(?:(?:early"
+            rf"|mid|late)[-\s])?(?:nineties|90'?s))",
             flags=_I,
         ),
     ),

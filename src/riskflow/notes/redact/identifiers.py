@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from riskflow.notes.redact.checksums import is_dea_number, is_npi, is_possible_ssn, is_vin, passes_luhn
-from riskflow.notes.redact.rule import Rule, matches
+from riskflow.notes.redact.rule import Offsets, Rule, matches
 
 _I = re.IGNORECASE
 _NUMBER_WORD = r"(?:\s*(?:number|numbers|num|nos?|id|ident\w*|code|identifier|#))*"
 _LINK = r"(?:[\s:=#.-]|\b(?:is|was|of|as|for|no|number|ending|in)\b){0,8}"
-_VALUE = r"(?P<phi>(?=[a-z./_-]{0,12}\d)[a-z0-9]+(?:[-./_][a-z0-9]+)*(?:[ ]\d{2,4}(?![\w/%.]|[ -]?(?:y|mg|m\b|year|day)))*)"
+_VALUE = (
+    r"(?P<phi>(?=[a-z./_-]{0,12}\d)[a-z0-9]+(?:[-./_][a-z0-9]+)*(?:[ ]\d{2,4}(?![\w/%.]|[ -]?(?:y|mg"
+    r"|m\b|year|day)))*)"
+)
 _LAB_BEFORE = re.compile(
-    r"(?:count|level|value|result|platelets?|plts?|wbc|rbc|copies|load|titer|cells?|cfu|ferritin|total|units?|range|volume"
-    r"|score|dose|ddimer|dimer|bnp|ck|cpk|ldh|crp|afp|cea|psa|hcg|ige|rna|dna|pcr|quant\w*|concentration|bacteria"
+    r"(?:count|level|value|result|platelets?|plts?|wbc|rbc|copies|load|titer|cells?|cfu|ferritin|total"
+    r"|units?|range|volume"
+    r"|score|dose|ddimer|dimer|bnp|ck|cpk|ldh|crp|afp|cea|psa|hcg|ige|rna|dna|pcr|quant\w*|concentration"
+    r"|bacteria"
     r"|colony|colonies|neutrophils?|lymphocytes?|leukocytes?|erythrocytes?|anc)\b[^.;\n\d]{0,22}$",
     _I,
 )
 _LAB_AFTER = re.compile(
-    r"\s*(?:/|x\s?10|\*10|cells?|copies|units?|iu|mi?u|mg|mcg|ug|ng|pg|g\b|ml|mm|mmol|umol|meq|u/l|cfu|%|k/|per\b|kcal|dollars|cent)",
+    r"\s*(?:/|x\s?10|\*10|cells?|copies|units?|iu|mi?u|mg|mcg|ug|ng|pg|g\b|ml|mm|mmol|umol|meq|u/l|cfu|%"
+    r"|k/|per\b|kcal|dollars|cent)",
     _I,
 )
 
 
-def _labelled(label: str) -> object:
+def _labelled(label: str) -> Callable[[str], Offsets]:
     return matches(rf"\b(?:{label}){_NUMBER_WORD}{_LINK}{_VALUE}", lambda m: len(m["phi"]) > 2, _I)
 
 
@@ -49,7 +56,7 @@ def _is_mixed_code(match: re.Match[str]) -> bool:
 
 
 def _rule(name: str, kind: str, needs: str, label: str) -> Rule:
-    return Rule(name, kind, rf"(?i)({needs})", _labelled(label))  # type: ignore[arg-type]
+    return Rule(name, kind, rf"(?i)({needs})", _labelled(label))
 
 
 RULES: tuple[Rule, ...] = (
@@ -63,7 +70,11 @@ RULES: tuple[Rule, ...] = (
         "ssn.spaced",
         "SSN",
         r"\d{3}\s?[- ]\s?\d{2}\s?[- ]\s?\d{4}",
-        matches(r"(?<![\w.,-])(?P<phi>\d{3}\s?[- ]\s?\d{2}\s?[- ]\s?\d{4})(?![\w-]|[.,]\d)", _is_spaced_ssn),
+        matches(
+            r"(?<![\w.,-])(?P<phi>\d{3}\s?[- ]\s?\d{2}\s?[- ]\s?\d{4})(?![\w-]"
+            r"|[.,]\d)",
+            _is_spaced_ssn,
+        ),
     ),
     Rule("ssn.masked", "SSN", r"(?i)[x*]{2,3}", matches(r"(?<!\w)[x*]{3}[- ]?[x*]{2}[- ]?\d{4}\b", flags=_I)),
     Rule(
@@ -71,7 +82,8 @@ RULES: tuple[Rule, ...] = (
         "SSN",
         r"(?i)(ssn|ss#|ss #|social|soc sec|tin\b|itin)",
         matches(
-            r"\b(?:ssn|ss\s?#|social security|social|soc\.? sec\.?|itin|tin)\b[^\d\n]{0,30}?(?P<phi>\d{3}\D?\d{2}\D?\d{4}|\d{4})(?![\d-])",
+            r"\b(?:ssn|ss\s?#|social security|social|soc\.? sec\.?|itin"
+            r"|tin)\b[^\d\n]{0,30}?(?P<phi>\d{3}\D?\d{2}\D?\d{4}|\d{4})(?![\d-])",
             flags=_I,
         ),
     ),
@@ -79,17 +91,23 @@ RULES: tuple[Rule, ...] = (
         "mrn.labelled",
         "MRN",
         r"mrn|m\.r\.n|mr ?#|med|chart|patient|pt|hospital|unit|record|uh|emr|ehr|epic",
-        r"mrns?|m\.r\.n\.|mr\s?#|med(?:ical)?\.?\s+rec(?:ord)?s?|chart(?=\s*(?:#|no|num|id))|patient(?=\s*(?:#|no\b|num|id))"
-        r"|pt\.?(?=\s*(?:#|no\b|num|id))|hospital(?=\s*(?:#|no\b|num|id))|unit(?=\s*(?:#|no\b|num))|record(?=\s*(?:#|no\b|num|id))"
+        r"mrns?|m\.r\.n\.|mr\s?#|med(?:ical)?\.?\s+rec(?:ord)?s?|chart(?=\s*(?:#|no|num|id))"
+        r"|patient(?=\s*(?:#|no\b|num|id))"
+        r"|pt\.?(?=\s*(?:#|no\b|num|id))|hospital(?=\s*(?:#|no\b|num|id))|unit(?=\s*(?:#|no\b|num))"
+        r"|record(?=\s*(?:#|no\b|num|id))"
         r"|(?:emr|ehr|epic)(?=\s*(?:#|no\b|num|id))",
     ),
     _rule(
         "plan.labelled",
         "PLAN",
-        r"member|subscriber|policy|polic|medica|insur|group|benef|plan|hic|mbi|payer|coverage|bcbs|aetna|cigna|humana|united",
-        r"member(?:ship)?(?=\s*(?:#|no\b|num|id|:))|subscriber(?=\s*(?:#|no\b|num|id|:))|policy|medicaid(?=\s*(?:#|no\b|num|id|:))"
-        r"|medicare(?=\s*(?:#|no\b|num|id|:))|insurance(?=\s*(?:#|no\b|num|id|:))|group(?=\s*(?:#|no\b|num|id))|beneficiary"
-        r"|(?:health\s+)?plan(?=\s*(?:#|no\b|num|id))|hicn?|mbi|payer(?=\s*(?:#|no\b|num|id))|coverage(?=\s*(?:#|no\b|num|id))"
+        r"member|subscriber|policy|polic|medica|insur|group|benef|plan|hic|mbi|payer|coverage|bcbs|aetna"
+        r"|cigna|humana|united",
+        r"member(?:ship)?(?=\s*(?:#|no\b|num|id|:))|subscriber(?=\s*(?:#|no\b|num|id|:))|policy"
+        r"|medicaid(?=\s*(?:#|no\b|num|id|:))"
+        r"|medicare(?=\s*(?:#|no\b|num|id|:))|insurance(?=\s*(?:#|no\b|num|id|:))|group(?=\s*(?:#|no\b|num"
+        r"|id))|beneficiary"
+        r"|(?:health\s+)?plan(?=\s*(?:#|no\b|num|id))|hicn?|mbi|payer(?=\s*(?:#|no\b|num|id))"
+        r"|coverage(?=\s*(?:#|no\b|num|id))"
         r"|(?:bcbs|aetna|cigna|humana|united\s?healthcare)(?=\s*(?:#|no\b|num|id))",
     ),
     Rule(
@@ -105,8 +123,10 @@ RULES: tuple[Rule, ...] = (
         "account.labelled",
         "ACCOUNT",
         r"acc|a/c|invoice|bill|claim|check|routing|iban|visa|mastercard|amex|card|guarantor",
-        r"acc(?:oun)?ts?\.?|a/c|invoice|billing(?=\s*(?:#|no\b|num|id|acc))|claim(?=\s*(?:#|no\b|num|id))|che(?:ck|que)(?=\s*(?:#|no\b|num))|routing|iban"
-        r"|visa(?=\W|\s*(?:ending|card))|mastercard|amex|(?:credit|debit)\s+card|guarantor(?=\s*(?:#|no\b|num|id))",
+        r"acc(?:oun)?ts?\.?|a/c|invoice|billing(?=\s*(?:#|no\b|num|id|acc))|claim(?=\s*(?:#|no\b|num|id))"
+        r"|che(?:ck|que)(?=\s*(?:#|no\b|num))|routing|iban"
+        r"|visa(?=\W|\s*(?:ending|card))|mastercard|amex|(?:credit|debit)\s+card|guarantor(?=\s*(?:#|no\b"
+        r"|num|id))",
     ),
     Rule(
         "account.card",
@@ -121,7 +141,8 @@ RULES: tuple[Rule, ...] = (
         "license.labelled",
         "LICENSE",
         r"licen[sc]e|lic\b|lic#|lic\.|cert|driver|\bdl\b|passport|dea\b|visa|registration",
-        r"(?:driver'?s?\s+)?licen[sc]e|lic\.?(?=\s*(?:#|no\b|num|:))|certificat(?:e|ion)|dl(?=\s*(?:#|no\b|num|:))|passport|dea|(?:medical\s+)?registration(?=\s*(?:#|no\b|num|id))",
+        r"(?:driver'?s?\s+)?licen[sc]e|lic\.?(?=\s*(?:#|no\b|num|:))|certificat(?:e|ion)|dl(?=\s*(?:#|no\b"
+        r"|num|:))|passport|dea|(?:medical\s+)?registration(?=\s*(?:#|no\b|num|id))",
     ),
     Rule(
         "license.dea",
@@ -133,7 +154,8 @@ RULES: tuple[Rule, ...] = (
         "vehicle.labelled",
         "VEHICLE",
         r"plate|vin\b|\btag\b|vehicle",
-        r"(?:licen[sc]e\s+)?plates?(?!lets)|vin|licen[sc]e\s+tag|(?:vehicle|car)\s+tag|vehicle(?=\s*(?:#|no\b|num|id|reg))",
+        r"(?:licen[sc]e\s+)?plates?(?!lets)|vin|licen[sc]e\s+tag|(?:vehicle|car)\s+tag|vehicle(?=\s*(?:#"
+        r"|no\b|num|id|reg))",
     ),
     Rule(
         "vehicle.vin",
@@ -145,7 +167,8 @@ RULES: tuple[Rule, ...] = (
         "device.labelled",
         "DEVICE",
         r"serial|s/n|\bsn\b|udi|device|imei|implant|pacemaker|model|pump|icd\b",
-        r"serial|s/n|sn(?=\s*[:#])|udi|imei|(?:device|implant|pacemaker|pump|icd|generator|valve|lead|stimulator|cgm)(?:\s+(?:serial|model))?(?=\s*(?:#|no\b|num|id\b|serial|identifier))",
+        r"serial|s/n|sn(?=\s*[:#])|udi|imei|(?:device|implant|pacemaker|pump|icd|generator|valve|lead"
+        r"|stimulator|cgm)(?:\s+(?:serial|model))?(?=\s*(?:#|no\b|num|id\b|serial|identifier))",
     ),
     Rule(
         "device.udi",
@@ -175,7 +198,8 @@ RULES: tuple[Rule, ...] = (
         "photo.labelled",
         "PHOTO",
         r"photo|image|picture|selfie|img_|dsc",
-        r"(?:photo(?:graph)?s?|pictures?|images?|selfie|img|dsc)(?=\s*(?:#|no\b|num|id\b|file|ref)|_)(?:\s+(?:file|ref(?:erence)?))?",
+        r"(?:photo(?:graph)?s?|pictures?|images?|selfie|img|dsc)(?=\s*(?:#|no\b|num|id\b|file|ref)"
+        r"|_)(?:\s+(?:file|ref(?:erence)?))?",
     ),
     Rule(
         "photo.camera",
@@ -187,8 +211,10 @@ RULES: tuple[Rule, ...] = (
         "biometric.labelled",
         "BIOMETRIC",
         r"finger|retina|iris|voice|palm|face|facial|biometric|thumb|gait|dna",
-        r"(?:finger|voice|palm|thumb|face)\s?-?prints?(?:\s+(?:template|scan|file|record|hash|ref(?:erence)?))?|(?:retinal?|iris|facial|face|palm|vein)\s+"
-        r"(?:scan|template|recognition|geometry)(?:\s+(?:template|file|record|hash|ref(?:erence)?))?|biometric(?:\s+(?:template|file|record|hash|ref(?:erence)?))?|dna\s+profile",
+        r"(?:finger|voice|palm|thumb|face)\s?-?prints?(?:\s+(?:template|scan|file|record|hash"
+        r"|ref(?:erence)?))?|(?:retinal?|iris|facial|face|palm|vein)\s+"
+        r"(?:scan|template|recognition|geometry)(?:\s+(?:template|file|record|hash|ref(?:erence)?))?"
+        r"|biometric(?:\s+(?:template|file|record|hash|ref(?:erence)?))?|dna\s+profile",
     ),
     Rule(
         "biometric.file",
@@ -199,11 +225,19 @@ RULES: tuple[Rule, ...] = (
     _rule(
         "id.labelled",
         "ID",
-        r"accession|specimen|order|case|request|requisition|reference|\bref\b|confirm|ticket|rx|prescription|study|subject|badge|employee|student|visit|encounter|csn|\bfin\b|\bhar\b|barcode|wristband|band|tracking|case|docket|\bid\b|identifier|inmate|military|dod|passcode|pin|password|tax|ein",
-        r"accession|specimen(?=\s*(?:#|no\b|num|id|:))|(?:lab\s+)?order(?=\s*(?:#|no\b|num|id))|case(?=\s*(?:#|no\b|num|id))|requi?(?:est|sition)(?=\s*(?:#|no\b|num|id))"
-        r"|ref(?:erence)?\.?(?=\s*(?:#|no\b|num|id|:))|confirmation|ticket|(?:rx|prescription)(?=\s*(?:#|no\b|num|id))|(?:study|subject|trial)(?=\s*(?:#|no\b|num|id\b))"
-        r"|(?:badge|employee|student|inmate|military|staff|user|login|client|donor|visa)(?=\s*(?:#|no\b|num|id\b))|(?:visit|encounter|admission)(?=\s*(?:#|no\b|num|id\b))|csn|fin(?=\s*[:#])|har(?=\s*[:#])"
-        r"|barcode|wristband|tracking|docket|\bid(?=\s*[:#]|\s+(?:no\b|num))|identifier|passcode|pin(?=\s*(?:#|no\b|num|code|:))|password|ein|tax\s+id",
+        r"accession|specimen|order|case|request|requisition|reference|\bref\b|confirm|ticket|rx"
+        r"|prescription|study|subject|badge|employee|student|visit|encounter|csn|\bfin\b|\bhar\b|barcode"
+        r"|wristband|band|tracking|case|docket|\bid\b|identifier|inmate|military|dod|passcode|pin|password"
+        r"|tax|ein",
+        r"accession|specimen(?=\s*(?:#|no\b|num|id|:))|(?:lab\s+)?order(?=\s*(?:#|no\b|num|id))"
+        r"|case(?=\s*(?:#|no\b|num|id))|requi?(?:est|sition)(?=\s*(?:#|no\b|num|id))"
+        r"|ref(?:erence)?\.?(?=\s*(?:#|no\b|num|id|:))|confirmation|ticket|(?:rx|prescription)(?=\s*(?:#"
+        r"|no\b|num|id))|(?:study|subject|trial)(?=\s*(?:#|no\b|num|id\b))"
+        r"|(?:badge|employee|student|inmate|military|staff|user|login|client|donor|visa)(?=\s*(?:#|no\b"
+        r"|num|id\b))|(?:visit|encounter|admission)(?=\s*(?:#|no\b|num|id\b))|csn|fin(?=\s*[:#])"
+        r"|har(?=\s*[:#])"
+        r"|barcode|wristband|tracking|docket|\bid(?=\s*[:#]|\s+(?:no\b|num))|identifier|passcode"
+        r"|pin(?=\s*(?:#|no\b|num|code|:))|password|ein|tax\s+id",
     ),
     Rule(
         "id.uuid",
@@ -222,7 +256,8 @@ RULES: tuple[Rule, ...] = (
         "ID",
         r"\d{2,}-\d{2,}",
         matches(
-            r"(?<![\w.,/+-])(?P<phi>(?=[\d-]{9,})\d{2,}(?:-\d{2,})+)(?![\w/-]|[.,]\d|\s*(?:mg|ml|mcg|units?|%|cells))",
+            r"(?<![\w.,/+-])(?P<phi>(?=[\d-]{9,})\d{2,}(?:-\d{2,})+)(?![\w/-]|[.,]\d|\s*(?:mg|ml|mcg"
+            r"|units?|%|cells))",
             lambda m: sum(c.isdigit() for c in m["phi"]) >= 8,
         ),
     ),
@@ -231,7 +266,9 @@ RULES: tuple[Rule, ...] = (
         "ID",
         r"(?i)[a-z][a-z0-9_-]*\d|\d[a-z0-9_-]*[a-z]",
         matches(
-            r"(?<![\w./-])(?P<phi>(?=[\w-]*[A-Za-z])(?=(?:[\w-]*\d){5})[A-Za-z0-9]+(?:[-_][A-Za-z0-9]+)*)(?![\w/-]|\.\d)",
+            r"(?<![\w./-])"
+            r"(?P<phi>(?=[\w-]*[A-Za-z])(?=(?:[\w-]*\d){5})[A-Za-z0-9]+(?:[-_][A-Za-z0-9]+)*)(?![\w/-]"
+            r"|\.\d)",
             _is_mixed_code,
         ),
     ),

@@ -11,12 +11,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
+from itertools import pairwise
 from typing import NamedTuple
 
 import polars as pl
 
 from riskflow.notes.redact.spans import span_frame
-from riskflow.notes.redact.text import canonical, folded, nicknames, ordinary_words
+from riskflow.notes.redact.text import canonical, folded, nicknames, ordinary_words, word_set
 
 IDENTIFIER_SCHEMA: dict[str, type[pl.DataType]] = {
     "patient_id": pl.String,
@@ -57,13 +58,9 @@ _DIGITS = re.compile(r"\d+")
 _NO_CODE = re.compile(r"[^a-z0-9]")
 _DOTTED = re.compile(r"(?<![A-Za-z])[A-Z]\.\s?[A-Z](?![A-Za-z])")
 _GAP = re.compile(r"[^A-Za-z0-9\n]{0,3}")
-_TITLES = frozenset("mr mrs ms miss mx dr doctor prof mister missus nurse".split())
-_PARTICLES = frozenset(
-    "de la las los del della di da dos das du van von der den ter le el al bin ibn abu y e st".split()
-)
-_NO_NAMES = frozenset(
-    "mr mrs ms miss dr md do rn np pa phd jr sr ii iii iv the of and unknown none na nan null".split()
-)
+_TITLES = word_set("titles_before_known_names")
+_PARTICLES = word_set("name_particles")
+_NO_NAMES = word_set("no_name_words")
 _STREET_FORMS = {
     "street": "st",
     "avenue": "ave",
@@ -85,14 +82,7 @@ _STREET_FORMS = {
     "west": "w",
 }
 _SHORTEST_NUMBER = 4
-_INITIALS_THAT_ARE_WORDS = frozenset(
-    "ac ad af ai am an as at aw ba bc bd be bg bl bm bp bs bw by ca cb cc cd ce cf cg ch ck cl cm cn co cp cr cs ct cv cx da dc dd de dh di"
-    " dj dm dn do dr ds dt dv dx ec ed ef eg ek el em en ep er es et ex fe ff fh fi fl fm fo fr ft fu fx ga gb gc gi gm go gp gs gu he hb hf"
-    " hg hi hn ho hp hr hs ht hx ia ic id ie if ii il im in io iq is it iv jp jr kg kv la lb ld le lh li ll lm lo lp lr ls lt lv ma mb mc md"
-    " me mg mi ml mm mn mo mr ms mt mv my na nc nd ng nh ni nj nk nl nm no np nr ns nt nv ny ob od of oh ok om on oo op or os ot ov ox pa pc"
-    " pd pe pf pg ph pi pl pm pn po pp pr ps pt pv px qd qh ra rb rc rd re rf rh ri rl rm rn ro rp rr rs rt rv rx sa sb sc sd se sh si sl sm"
-    " sn so sp sr ss st sv sw sx ta tb tc td te th ti tm tn to tp tr ts tv tx uc ui un up ur us uv va vd vs vt wa wb wc we wi wk wt xr yo".split()
-)
+_INITIALS_THAT_ARE_WORDS = word_set("abbreviations_of_two_letters")
 
 
 @dataclass
@@ -276,11 +266,13 @@ def _phrase_spans(text: str, tokens: list[_Token], known: Known) -> Iterator[tup
 
 
 def _close(text: str, tokens: list[_Token]) -> bool:
-    return all(_GAP.fullmatch(text[a.end : b.start]) for a, b in zip(tokens, tokens[1:], strict=False))
+    return all(_GAP.fullmatch(text[a.end : b.start]) for a, b in pairwise(tokens))
 
 
 def _name_spans(text: str, tokens: list[_Token], known: Known) -> Iterator[tuple[int, int, str, str]]:
-    hits = [token.word in known.words and _is_name(tokens, place, known) for place, token in enumerate(tokens)]
+    hits = [
+        token.word in known.words and _is_name(tokens, place, known) for place, token in enumerate(tokens)
+    ]
     place = 0
     while place < len(tokens):
         if not hits[place]:
@@ -311,11 +303,8 @@ def _before_name(text: str, tokens: list[_Token], place: int) -> int:
     """Initials and particles that stand right before a known name belong to it."""
     while place > 0:
         token = tokens[place - 1]
-        initial = (
-            token.end - token.start == 1
-            and token.capital
-            and token.word not in "ai"
-            or (token.end - token.start == 1 and token.capital and text[token.end : token.end + 1] == ".")
+        initial = (token.end - token.start == 1 and token.capital and token.word not in "ai") or (
+            token.end - token.start == 1 and token.capital and text[token.end : token.end + 1] == "."
         )
         if not (initial or token.word in _PARTICLES) or not re.fullmatch(
             r"[.'\s-]{0,2}", text[token.end : tokens[place].start]

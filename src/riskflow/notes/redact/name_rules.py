@@ -28,19 +28,30 @@ from riskflow.notes.redact.spans import SPAN_SCHEMA, span_frame
 from riskflow.notes.redact.text import canonical_series, word_list
 
 _TITLES = (
-    r"Dr|Drs|Doctor|Mr|Mrs|Ms|Miss|Mx|Messrs|Prof|Professor|Rev|Reverend|Pastor|Rabbi|Imam|Father|Fr|Sister|Nurse|Judge|Officer|Deputy|Detective"
-    r"|Sgt|Sergeant|Capt|Captain|Lt|Lieutenant|Col|Colonel|Maj|Gen|Hon|Sir|Dame|Senator|Senora?|Sra?|Madame|Mme|Uncle|Aunt|Auntie|Grandma|Grandpa|Cousin"
+    r"Dr|Drs|Doctor|Mr|Mrs|Ms|Miss|Mx|Messrs|Prof|Professor|Rev|Reverend|Pastor|Rabbi|Imam|Father|Fr"
+    r"|Sister|Nurse|Judge|Officer|Deputy|Detective"
+    r"|Sgt|Sergeant|Capt|Captain|Lt|Lieutenant|Col|Colonel|Maj|Gen|Hon|Sir|Dame|Senator|Senora?|Sra?"
+    r"|Madame|Mme|Uncle|Aunt|Auntie|Grandma|Grandpa|Cousin"
     r"|Coach|Chaplain|Attorney|Atty"
 )
 _TITLE = re.compile(rf"\b(?i:{_TITLES})\b\.?,?[ \t]*(?:and\s+(?:Mrs|Ms|Mr|Dr)\.?\s+)?")
 _LABEL = re.compile(
-    r"\b(?i:(?:patient|pt|client|resident|member|subscriber|guarantor|provider|physician|doctor|surgeon|caregiver|guardian|spouse|contact)?\s*"
-    r"(?:full|first|last|middle|maiden|given|family|preferred|legal|sur)?\s?names?|patient|pt|client|re|attending(?:\s+(?:physician|md|provider|surgeon))?|resident|intern|fellow"
-    r"|(?:primary\s+care\s+|referring\s+|ordering\s+|consulting\s+|admitting\s+|treating\s+|rendering\s+)?(?:physician|provider|clinician|doctor|pcp)|pcp|surgeon|anesthesiologist|assistant|scribe|nurse|rn"
-    r"|dictated(?:\s+by)?|transcribed(?:\s+by)?|(?:electronically\s+)?(?:co-?)?signed(?:\s+(?:electronically\s+)?by)?|authored\s+by|author|entered\s+by|verified\s+by|reviewed\s+by|performed\s+by|prepared\s+by|written\s+by"
+    r"\b(?i:(?:patient|pt|client|resident|member|subscriber|guarantor|provider|physician|doctor|surgeon"
+    r"|caregiver|guardian|spouse|contact)?\s*"
+    r"(?:full|first|last|middle|maiden|given|family|preferred|legal|sur)?\s?names?|patient|pt|client|re"
+    r"|attending(?:\s+(?:physician|md|provider|surgeon))?|resident|intern|fellow"
+    r"|(?:primary\s+care\s+|referring\s+|ordering\s+|consulting\s+|admitting\s+|treating\s+"
+    r"|rendering\s+)?(?:physician|provider|clinician|doctor|pcp)|pcp|surgeon|anesthesiologist|assistant"
+    r"|scribe|nurse|rn"
+    r"|dictated(?:\s+by)?|transcribed(?:\s+by)?"
+    r"|(?:electronically\s+)?(?:co-?)?signed(?:\s+(?:electronically\s+)?by)?|authored\s+by|author"
+    r"|entered\s+by|verified\s+by|reviewed\s+by|performed\s+by|prepared\s+by|written\s+by"
     r"|referred\s+by|referring|interpreted\s+by|read\s+by|technologist|tech|cc|attn|attention|to|from|dear"
-    r"|emergency\s+contact|next\s+of\s+kin|nok|contact(?:\s+person)?|guardian|legal\s+guardian|spouse|wife|husband|mother|father|son|daughter|parents?|sibling|brother|sister|poa|hcpoa|proxy|health\s*care\s+proxy|witness|interpreter"
-    r"|case\s+manager|social\s+worker|therapist|counselor|pharmacist|employer\s+contact|informant|historian|accompanied\s+by)"
+    r"|emergency\s+contact|next\s+of\s+kin|nok|contact(?:\s+person)?|guardian|legal\s+guardian|spouse|wife"
+    r"|husband|mother|father|son|daughter|parents?|sibling|brother|sister|poa|hcpoa|proxy"
+    r"|health\s*care\s+proxy|witness|interpreter"
+    r"|case\s+manager|social\s+worker|therapist|counselor|pharmacist|employer\s+contact|informant"
+    r"|historian|accompanied\s+by)"
     r"\s*$"
 )
 _AFTER_LABEL = re.compile(r"(?::|=|#|(?<=\s)-(?=\s))[ \t]*(?:(?i:drs?|mrs?|ms|prof)\.?\s+)?(?=[A-Za-z])")
@@ -48,18 +59,26 @@ _UNLISTED = re.compile(r"[a-z]+(?:['-][a-z]+)*(?: [a-z]+(?:['-][a-z]+)*){0,2}(?=
 _NAME_LABEL = re.compile(r"(?i)names?\s*$")
 _COMMA = re.compile(r",\s*")
 _CREDENTIAL = re.compile(
-    rf"(?P<comma>,?\s+)(?P<word>{'|'.join(re.escape(c.upper()) for c in sorted(CREDENTIALS, key=len, reverse=True))}|M\.D\.|D\.O\.|R\.N\.|Ph\.?D\.?|PharmD|PsyD|D\.D\.S\.|N\.P\.|P\.A\.)(?![\w-])"
+    rf"(?P<comma>,?\s+)"
+    rf"(?P<word>{'|'.join(re.escape(c.upper()) for c in sorted(CREDENTIALS, key=len, reverse=True))}"
+    rf"|M\.D\.|D\.O\.|R\.N\.|Ph\.?D\.?|PharmD|PsyD|D\.D\.S\.|N\.P\.|P\.A\.)(?![\w-])"
 )
 _WEAK_CREDENTIALS = frozenset({"MA", "PT", "OT", "MS", "OD", "DC", "PA", "DO", "RD", "NP", "CNS", "ESQ"})
 _RELATIONS = (
-    "wife|husband|spouse|partner|son|daughter|mother|father|mom|dad|mum|sister|brother|sibling|aunt|uncle|cousin|niece"
-    "|nephew|grandmother|grandfather|grandson|granddaughter|grandma|grandpa|grandchild|grandchildren|friend|neighbor"
-    "|neighbour|roommate|girlfriend|boyfriend|fiance|fiancee|caregiver|guardian|stepmother|stepfather|stepson|stepdaughter"
-    "|mother-in-law|father-in-law|son-in-law|daughter-in-law|brother-in-law|sister-in-law|sons|daughters|sisters|brothers"
-    "|twin|twins|children|child|baby|parents|boss|coworker|supervisor|teacher|landlord|sponsor|widow|widower|husband's|wife's"
+    "wife|husband|spouse|partner|son|daughter|mother|father|mom|dad|mum|sister|brother|sibling|aunt|uncle"
+    "|cousin|niece"
+    "|nephew|grandmother|grandfather|grandson|granddaughter|grandma|grandpa|grandchild|grandchildren"
+    "|friend|neighbor"
+    "|neighbour|roommate|girlfriend|boyfriend|fiance|fiancee|caregiver|guardian|stepmother|stepfather"
+    "|stepson|stepdaughter"
+    "|mother-in-law|father-in-law|son-in-law|daughter-in-law|brother-in-law|sister-in-law|sons|daughters"
+    "|sisters|brothers"
+    "|twin|twins|children|child|baby|parents|boss|coworker|supervisor|teacher|landlord|sponsor|widow"
+    "|widower|husband's|wife's"
 )
 _STAFF_WORDS = (
-    "aide|interpreter|nurse|surgeon|therapist|counselor|pharmacist|chaplain|hospitalist|cardiologist|oncologist"
+    "aide|interpreter|nurse|surgeon|therapist|counselor|pharmacist|chaplain|hospitalist|cardiologist"
+    "|oncologist"
     "|pediatrician|neurologist|psychiatrist|provider|physician|pcp|attending|resident|patient|pt|client"
 )
 _KIN = frozenset(_RELATIONS.split("|"))
@@ -67,11 +86,15 @@ _STAFF = frozenset(_STAFF_WORDS.split("|"))
 _LINKS = frozenset({"named", "called", "is", "name", "mr", "mrs", "ms", "dr", "mr.", "mrs.", "ms.", "dr."})
 _RELATION = re.compile(
     rf"\b(?i:(?P<kin>{_RELATIONS})|{_STAFF_WORDS})(?:'s)?"
-    r"(?:(?i:\s*,\s*|\s+(?:is\s+)?(?:named|called)\s+|\s+name\s+is\s+|\s+is\s+|\s*\(\s*|\s+))(?:(?i:mr|mrs|ms|dr)\.?\s+)?$"
+    r"(?:(?i:\s*,\s*|\s+(?:is\s+)?(?:named|called)\s+|\s+name\s+is\s+|\s+is\s+|\s*\(\s*|\s+))(?:(?i:mr|mrs"
+    r"|ms|dr)\.?\s+)?$"
 )
 _PHRASE = re.compile(
-    r"\b(?i:(?:my|his|her|their|whose|patient'?s?|your|the)\s+name(?:s)?\s+(?:is|was|are)|goes\s+by|known\s+as|a\.?k\.?a\.?|aka|n[ee]e|formerly|prefers\s+(?:to\s+be\s+called|the\s+name)|likes\s+to\s+be\s+called|(?:i\s+am|i'm|this\s+is)(?=\s+(?:dr|[A-Z]))"
-    r"|signed\s+by|signed,|dictated\s+by|authored\s+by|transcribed\s+by|dear|hello|hi|sincerely,?|regards,?|thanks,?|thank\s+you,?)[\s:,\"]+(?:(?i:drs?|mrs?|ms|prof)\.?\s+)?"
+    r"\b(?i:(?:my|his|her|their|whose|patient'?s?|your|the)\s+name(?:s)?\s+(?:is|was|are)|goes\s+by"
+    r"|known\s+as|a\.?k\.?a\.?|aka|n[ee]e|formerly|prefers\s+(?:to\s+be\s+called|the\s+name)"
+    r"|likes\s+to\s+be\s+called|(?:i\s+am|i'm|this\s+is)(?=\s+(?:dr|[A-Z]))"
+    r"|signed\s+by|signed,|dictated\s+by|authored\s+by|transcribed\s+by|dear|hello|hi|sincerely,?"
+    r"|regards,?|thanks,?|thank\s+you,?)[\s:,\"]+(?:(?i:drs?|mrs?|ms|prof)\.?\s+)?"
 )
 _NAMING = re.compile(r"(?i)goes|known|prefers|likes|a\.?k|.*name")
 _AND = re.compile(r"\s*,\s*(?:and\s+|&\s*)?|\s+(?:and|or|&)\s+|\s*[/;]\s*")
@@ -98,7 +121,9 @@ def _after_relation(text: str) -> Iterator[tuple[int, int]]:
         if relation is None or found is Evidence.WORD or is_short_capitals(capital[0], text):
             continue
         kin = relation["kin"] is not None and not text.isupper()
-        if found is not Evidence.NAME and not (kin and (found is Evidence.UNKNOWN or is_any_given(capital[0]))):
+        if found is not Evidence.NAME and not (
+            kin and (found is Evidence.UNKNOWN or is_any_given(capital[0]))
+        ):
             continue
         end = run_end(text, start, sure=True)
         if end is not None:
@@ -197,18 +222,26 @@ def _eponym_table() -> dict[str, re.Pattern[str]]:
     for eponym in canonical_series(pl.Series(word_list("eponyms.txt") + word_list("drugs.txt"))):
         starting.setdefault(_FIRST_WORD.match(eponym.lower())[0], []).append(eponym)  # type: ignore[index]
     return {
-        word: re.compile(rf"(?i:{'|'.join(_bare(e) for e in sorted(eponyms, key=len, reverse=True))})(?:'?s|')?(?![\w-]){_NOUNS}")
+        word: re.compile(
+            rf"(?i:{'|'.join(_bare(e) for e in sorted(eponyms, key=len, reverse=True))})(?:'?s"
+            rf"|')?(?![\w-]){_NOUNS}"
+        )
         for word, eponyms in starting.items()
     }
 
 
 _FIRST_WORD = re.compile(r"[a-z]+")
 _NOUN = (
-    "disease|syndrome|sign|test|palsy|score|scale|catheter|cyst|fracture|tumou?r|lymphoma|thyroiditis|chorea|sarcoma|criteria"
-    "|position|maneuver|dementia|body|bodies|phenomenon|disorder|esophagus|tubes?|drain|pump|monitor|coma|index|angina|node"
-    "|gait|clamp|forceps|scissors|retractor|needle|stitch|suture|splint|brace|boot|collar|procedure|repair|technique|tap"
-    "|classification|grade|stage|method|rule|wrap|bag|bandage|dressing|line|stain|reflex|nerve|ligament|duct|pouch|anemia"
-    "|nephropathy|neuropathy|contracture|contractions?|hernia|ulcer|spots?|nodes|rings?|lens|lamp|chart|table|frame|stand|levels?|phase|protocol|diet|exercises?"
+    "disease|syndrome|sign|test|palsy|score|scale|catheter|cyst|fracture|tumou?r|lymphoma|thyroiditis"
+    "|chorea|sarcoma|criteria"
+    "|position|maneuver|dementia|body|bodies|phenomenon|disorder|esophagus|tubes?|drain|pump|monitor|coma"
+    "|index|angina|node"
+    "|gait|clamp|forceps|scissors|retractor|needle|stitch|suture|splint|brace|boot|collar|procedure|repair"
+    "|technique|tap"
+    "|classification|grade|stage|method|rule|wrap|bag|bandage|dressing|line|stain|reflex|nerve|ligament"
+    "|duct|pouch|anemia"
+    "|nephropathy|neuropathy|contracture|contractions?|hernia|ulcer|spots?|nodes|rings?|lens|lamp|chart"
+    "|table|frame|stand|levels?|phase|protocol|diet|exercises?"
 )
 _NOUNS = rf"(?i:(?:[\s-]+(?:{_NOUN})\b)*)"
 _BEFORE_NOUN = re.compile(rf"(?<![\w'-])[A-Z][a-z]+(?:-[A-Z][a-z]+)?(?:'s)?\s+(?:{_NOUN})\b")
@@ -220,8 +253,19 @@ RULES: tuple[Rule, ...] = (
     Rule("name.title", "NAME", rf"(?i)\b({_TITLES})\b", _after_title),
     Rule("name.label", "NAME", r"(?i)[a-z]\s*[:=#-]\s*[a-z]", _after_label),
     Rule("name.credential", "NAME", r"[A-Z][a-zA-Z.'-]+,?\s+[A-Z]", _before_credential),
-    Rule("name.relation", "NAME", r"(?i)\b(" + _RELATIONS + "|" + _STAFF_WORDS + r")\b[^.]{0,16}\s(?-i:[A-Z])", _after_relation),
-    Rule("name.phrase", "NAME", r"(?i)(name|goes by|known as|a\.?k\.?a|nee|formerly|prefers|called|i am|i'm|this is|signed|dictated|authored|transcribed|dear|hello|\bhi\b|sincerely|regards|thank)", _after_phrase),
+    Rule(
+        "name.relation",
+        "NAME",
+        r"(?i)\b(" + _RELATIONS + "|" + _STAFF_WORDS + r")\b[^.]{0,16}\s(?-i:[A-Z])",
+        _after_relation,
+    ),
+    Rule(
+        "name.phrase",
+        "NAME",
+        r"(?i)(name|goes by|known as|a\.?k\.?a|nee|formerly|prefers|called|i am|i'm|this is|signed"
+        r"|dictated|authored|transcribed|dear|hello|\bhi\b|sincerely|regards|thank)",
+        _after_phrase,
+    ),
     Rule("name.listed", "NAME", _CAPITAL, listed_runs, tier="list"),
     Rule("name.lower_case", "NAME", r"[a-z]{3}", lower_case_runs, tier="list"),
     Rule("eponym", "KEEP", r"[A-Za-z]", _eponyms, tier="allow"),
@@ -257,7 +301,7 @@ def _extended(text: str, row: tuple[int, int, int, str, str]) -> Iterator[tuple[
 def _extended_end(text: str, end: int) -> int:
     join = re.compile(r"[ \t](?:\"[A-Za-z]+\"\s|\([A-Z][a-z]+\)\s)?|-(?=[A-Z])").match(text, end)
     token = TOKEN.match(text, join.end()) if join else None
-    if token is None or is_short_capitals(token["word"], text) and len(token["word"]) > 1:
+    if token is None or (is_short_capitals(token["word"], text) and len(token["word"]) > 1):
         return end
     initial = len(token["word"]) == 1 and bool(token["dot"])
     if not initial and evidence(token["word"]) is not Evidence.NAME:
@@ -268,7 +312,10 @@ def _extended_end(text: str, end: int) -> int:
 
 def _is_no_verb(text: str, token: re.Match[str]) -> bool:
     """`Anna and Will.` is a list of names, `Anna and May be` is not."""
-    return token["word"].lower() not in ("will", "may", "can", "hope", "mark") or text[token.end() : token.end() + 1] in ",.;"
+    return (
+        token["word"].lower() not in ("will", "may", "can", "hope", "mark")
+        or text[token.end() : token.end() + 1] in ",.;"
+    )
 
 
 def _list_run(text: str, end: int) -> Iterator[tuple[int, int]]:

@@ -16,6 +16,7 @@ from riskflow.notes.redact.text import (
     ordinary_words,
     surnames,
     word_list,
+    word_set,
 )
 
 _PARTICLES = (
@@ -34,20 +35,11 @@ SUFFIX = re.compile(r",?\s+(?:Jr|Sr|JR|SR|jr|sr|II|III|IV)\b\.?")
 _JOIN = re.compile(
     r"[ \t]{1,2}(?:\"[A-Za-z]+\"\s|\([A-Z][a-z]+\)\s|'[A-Z][a-z]+'\s)?|\s?-\s?|(?<=\.)|\s*\n?(?=\Z)"
 )
-CREDENTIALS = frozenset(
-    "md do rn lpn lvn np pa pac pa-c dnp aprn arnp crna cnm cns cna bsn msn phd psyd pharmd rph dds dmd dpm od dc dpt pt ot"
-    " otr slp lcsw msw lmft lpc lmhc mph mba facs facc fnp fnp-c fnp-bc agnp pmhnp ma rd ldn rdn emt np-c ccc-slp mbbs frcs"
-    " facp facep esq jd edd bcba cma ms".split()
-)
-_MONTHS = frozenset(
-    "january february march april may june july august september october november december".split()
-)
+CREDENTIALS = word_set("credentials")
+_MONTHS = word_set("months")
 _SHORT_CAPITALS = 3
 MOST_WORDS = 6
-TITLE_WORDS = frozenset(
-    {"dr", "drs", "mr", "mrs", "ms", "miss", "mx", "prof", "professor", "doctor", "rev", "sgt", "capt", "lt", "col"}
-    | {"hon", "senor", "senora", "sra", "madame", "mme", "nurse", "officer", "sister"}
-)
+TITLE_WORDS = word_set("title_words")
 
 
 class Evidence(Enum):
@@ -150,7 +142,7 @@ def run_end(text: str, start: int, *, sure: bool, lower: bool = False) -> int | 
         if end != token.end() and text[end : end + 1] == "'":
             break
         join = _JOIN.match(text, end)
-        if join is None or join.end() == join.start() and not text[end - 1 : end] == ".":
+        if join is None or (join.end() == join.start() and text[end - 1 : end] != "."):
             break
         position = join.end()
     if end is None or (words == 1 and end - start <= 2 and not sure):
@@ -268,13 +260,29 @@ def _looks_given(word: str) -> bool:
     return len(word) > 2 and not word.isupper() and _WORD_ENDING.search(word) is None
 
 
-_WORD_ENDING = re.compile(r"(?:ed|ing|ly|tion|sion|al|ic|ive|ous|ment|ness|ity|able|ible|ies|ology|itis|osis)$")
+_WORD_ENDING = re.compile(
+    r"(?:ed|ing|ly|tion|sion|al|ic|ive|ous|ment|ness|ity|able|ible|ies|ology|itis|osis)$"
+)
 
 
 CAPITAL_WORD = re.compile(r"(?<![A-Za-z'-])[A-Z][A-Za-z]*(?:['-]+[A-Za-z]+)*'?")
 _COMMA = re.compile(r",\s?")
 _BESIDE = frozenset(
-    {"with", "per", "by", "via", "told", "informed", "notified", "called", "asked", "paged", "met", "saw", "thanked"}
+    {
+        "with",
+        "per",
+        "by",
+        "via",
+        "told",
+        "informed",
+        "notified",
+        "called",
+        "asked",
+        "paged",
+        "met",
+        "saw",
+        "thanked",
+    }
     | {"examined", "from", "to"}
 )
 _COMMON_SURNAME = 20_000
@@ -307,7 +315,9 @@ def _listed_end(text: str, capital: re.Match[str]) -> int | None:
         return None
     if len(word) == 1:
         token = TOKEN.match(text, capital.start())
-        dotted = token is not None and is_initial(token) and token["dot"] and _initial_before_name(text, token)
+        dotted = (
+            token is not None and is_initial(token) and token["dot"] and _initial_before_name(text, token)
+        )
         return run_end(text, capital.start(), sure=False) if dotted else None
     if is_given(word) and word.lower() not in _protected():
         return run_end(text, capital.start(), sure=False)
@@ -320,7 +330,7 @@ def _listed_end(text: str, capital: re.Match[str]) -> int | None:
     given = CAPITAL_WORD.match(text, comma.end()) if (comma := _COMMA.match(text, end)) else None
     if given is not None and is_given(given[0]) and not is_short_capitals(given[0], text):
         return run_end(text, given.start(), sure=False)
-    if is_surname(word) and PERSON_VERBS.match(text, end) or _is_beside_word(text, capital.start(), word):
+    if (is_surname(word) and PERSON_VERBS.match(text, end)) or _is_beside_word(text, capital.start(), word):
         return run_end(text, capital.start(), sure=False)
     return None
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from riskflow.notes import pseudonym
+from riskflow.notes.audit import audit_rows
 from riskflow.notes.policy import Policy, TermDetector
 from riskflow.notes.redact.cache import SpanCache
 from riskflow.notes.redact.detectors import rule_detector
@@ -33,15 +33,6 @@ REDACTED_SCHEMA: dict[str, type[pl.DataType]] = {
     "reason": pl.String,
     "text": pl.String,
     "spans": pl.UInt32,
-}
-AUDIT_SCHEMA: dict[str, type[pl.DataType]] = {
-    "note_id": pl.String,
-    "start": pl.UInt32,
-    "end": pl.UInt32,
-    "kind": pl.String,
-    "source": pl.String,
-    "detector": pl.String,
-    "value_hash": pl.String,
 }
 
 
@@ -76,7 +67,8 @@ def redact(
     settled, unstable = _settled(rows, merged)
     failed = _failed_rows(rows, texts, found.failed) | dict.fromkeys(unstable, "redaction does not settle")
     outcome = _outcome(rows, settled, failed, policy, key)
-    audit = _audit(rows, settled, failed, key, {d.version.partition(":")[0]: d.version for d in detectors})
+    shown = settled.filter(~pl.col("text_id").is_in(list(failed)))
+    audit = audit_rows(rows, shown, key, detectors)
     counts = _counts(outcome, audit) | {"unique_texts": len(texts), "texts_read": read}
     return Redacted(outcome, audit, counts)
 
@@ -264,31 +256,6 @@ def _style(styles: dict[str, Replacement], patient_id: str, policy: Policy, key:
     if patient_id not in styles:
         styles[patient_id] = replacement(policy.style, policy.shift_dates, key, patient_id)
     return styles[patient_id]
-
-
-def _audit(
-    rows: pl.DataFrame, spans: pl.DataFrame, failed: dict[int, str], key: bytes, models: dict[str, str]
-) -> pl.DataFrame:
-    """One row per span of a redacted note: what, where, by which rule or model, and a keyed hash of the value."""
-    notes, patients, texts = rows["note_id"], rows["patient_id"], rows["text"]
-    kept = spans.filter(~pl.col("text_id").is_in(list(failed)))
-    versions = {"rule": rule_detector().version, "list": rule_detector().version} | models
-    return pl.DataFrame(
-        [
-            (
-                str(notes[row]),
-                start,
-                end,
-                kind,
-                source,
-                versions.get(source.partition(":")[0], "record" if source.startswith("known") else "policy"),
-                pseudonym.keyed_hash(key, str(patients[row]), kind, texts[row][start:end]),
-            )
-            for row, start, end, kind, source in kept.iter_rows()
-        ],
-        schema=AUDIT_SCHEMA,
-        orient="row",
-    )
 
 
 def _counts(outcome: pl.DataFrame, audit: pl.DataFrame) -> dict[str, int]:

@@ -1,66 +1,90 @@
-"""Rules for places smaller than a state: streets, cities, ZIP codes, counties, facilities (45 CFR 164.514(b)(2)(i)(B))."""
+"""Rules for places smaller than a state: streets, cities, ZIP codes, counties, facilities.
+
+Source of the kinds: 45 CFR 164.514(b)(2)(i)(B).
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-from riskflow.notes.redact.rule import Rule, matches
-from riskflow.notes.redact.text import folded, ordinary_words, surnames, word_list
+from riskflow.notes.redact.rule import Offsets, Rule, matches
+from riskflow.notes.redact.text import folded, ordinary_words, surnames, word_list, word_set
 
 _I = re.IGNORECASE
 _STATE_CODES = (
-    "AL|AK|AZ|AR|CA|CO|CT|DE|DC|FL|GA|HI|ID|IL|IN|IA|KS|KY|LA|ME|MD|MA|MI|MN|MS|MO|MT|NE|NV|NH|NJ|NM|NY|NC|ND|OH|OK|OR"
+    "AL|AK|AZ|AR|CA|CO|CT|DE|DC|FL|GA|HI|ID|IL|IN|IA|KS|KY|LA|ME|MD|MA|MI|MN|MS|MO|MT|NE|NV|NH|NJ|NM|NY|NC"
+    "|ND|OH|OK|OR"
     "|PA|PR|RI|SC|SD|TN|TX|UT|VT|VA|WA|WV|WI|WY"
 )
-_PLAIN_CODES = "|".join(code for code in _STATE_CODES.split("|") if code not in ("MD", "PA", "MA", "MS", "ME", "OR", "IN", "DC", "CT", "OK"))
+_PLAIN_CODES = "|".join(
+    code
+    for code in _STATE_CODES.split("|")
+    if code not in ("MD", "PA", "MA", "MS", "ME", "OR", "IN", "DC", "CT", "OK")
+)
 _STATES = (
-    "Alabama|Alaska|Arizona|Arkansas|California|Colorado|Connecticut|Delaware|Florida|Georgia|Hawaii|Idaho|Illinois"
-    "|Indiana|Iowa|Kansas|Kentucky|Louisiana|Maine|Maryland|Massachusetts|Michigan|Minnesota|Mississippi|Missouri|Montana"
-    "|Nebraska|Nevada|New Hampshire|New Jersey|New Mexico|New York|North Carolina|North Dakota|Ohio|Oklahoma|Oregon"
-    "|Pennsylvania|Rhode Island|South Carolina|South Dakota|Tennessee|Texas|Utah|Vermont|Virginia|Washington|West Virginia"
+    "Alabama|Alaska|Arizona|Arkansas|California|Colorado|Connecticut|Delaware|Florida|Georgia|Hawaii|Idaho"
+    "|Illinois"
+    "|Indiana|Iowa|Kansas|Kentucky|Louisiana|Maine|Maryland|Massachusetts|Michigan|Minnesota|Mississippi"
+    "|Missouri|Montana"
+    "|Nebraska|Nevada|New Hampshire|New Jersey|New Mexico|New York|North Carolina|North Dakota|Ohio"
+    "|Oklahoma|Oregon"
+    "|Pennsylvania|Rhode Island|South Carolina|South Dakota|Tennessee|Texas|Utah|Vermont|Virginia"
+    "|Washington|West Virginia"
     "|Wisconsin|Wyoming|Puerto Rico|District of Columbia"
 )
 STATES = frozenset(name.lower() for name in (_STATE_CODES + "|" + _STATES + "|GU|VI|AS|MP|Guam").split("|"))
 """Codes and names of the states and territories of the United States, in lower case."""
 _SUFFIX = (
-    "Street|St|Avenue|Ave|Av|Road|Rd|Boulevard|Blvd|Drive|Dr|Lane|Ln|Court|Ct|Circle|Cir|Way|Place|Pl|Terrace|Ter|Parkway"
-    "|Pkwy|Highway|Hwy|Trail|Trl|Loop|Square|Sq|Alley|Plaza|Plz|Pike|Turnpike|Tpke|Row|Crossing|Xing|Run|Bend|Ridge|Hollow"
-    "|Heights|Hts|Landing|Branch|Station|Track|Gate|Grove|Glen|Manor|Park|View|Vista|Village|Walk|Route|Rte|Expressway|Esplanade"
-    "|Corner|Cove|Estate|Extension|Gardens|Green|Fork|Forge|Harbor|Hills?|Isle|Junction|Key|Knoll|Lake|Meadows?|Mews|Mill"
-    "|Mission|Neck|Orchard|Overpass|Parade|Passage|Path|Pines?|Points?|Port|Ramp|Ranch|Rest|River|Shore|Skyway|Spring|Spur"
+    "Street|St|Avenue|Ave|Av|Road|Rd|Boulevard|Blvd|Drive|Dr|Lane|Ln|Court|Ct|Circle|Cir|Way|Place|Pl"
+    "|Terrace|Ter|Parkway"
+    "|Pkwy|Highway|Hwy|Trail|Trl|Loop|Square|Sq|Alley|Plaza|Plz|Pike|Turnpike|Tpke|Row|Crossing|Xing|Run"
+    "|Bend|Ridge|Hollow"
+    "|Heights|Hts|Landing|Branch|Station|Track|Gate|Grove|Glen|Manor|Park|View|Vista|Village|Walk|Route"
+    "|Rte|Expressway|Esplanade"
+    "|Corner|Cove|Estate|Extension|Gardens|Green|Fork|Forge|Harbor|Hills?|Isle|Junction|Key|Knoll|Lake"
+    "|Meadows?|Mews|Mill"
+    "|Mission|Neck|Orchard|Overpass|Parade|Passage|Path|Pines?|Points?|Port|Ramp|Ranch|Rest|River|Shore"
+    "|Skyway|Spring|Spur"
     "|Stravenue|Stream|Summit|Trace|Tunnel|Underpass|Union|Valley|Viaduct|Well|Wells"
 )
-_SURE_SUFFIX = "street|avenue|ave|road|rd|boulevard|blvd|drive|lane|ln|court|circle|place|terrace|parkway|pkwy|highway|hwy|trail"
-_UNIT = r"(?:,?\s*(?:Apt|Apartment|Unit|Suite|Ste|Room|Rm|Floor|Fl|Bldg|Building|Lot|Trlr|No)\.?\s*#?\s*[A-Za-z0-9-]+|,?\s*#\s*[A-Za-z0-9-]+)?"
+_SURE_SUFFIX = (
+    "street|avenue|ave|road|rd|boulevard|blvd|drive|lane|ln|court|circle|place|terrace|parkway"
+    "|pkwy|highway|hwy|trail"
+)
+_UNIT = (
+    r"(?:,?\s*(?:Apt|Apartment|Unit|Suite|Ste|Room|Rm|Floor|Fl|Bldg|Building|Lot|Trlr"
+    r"|No)\.?\s*#?\s*[A-Za-z0-9-]+|,?\s*#\s*[A-Za-z0-9-]+)?"
+)
 _WORD = r"[A-Z][A-Za-z'.-]*"
 _CITY = rf"{_WORD}(?:[ ](?:{_WORD}|of|de|del|la|las|los|on|the)){{0,3}}"
 _TAIL = rf"(?:,?\s+{_CITY})?(?:,\s*(?:{_STATE_CODES}|{_STATES})\b\.?(?:\s+\d{{5}}(?:-\d{{4}})?)?)"
 _FACILITY = (
-    r"Hospitals?|Medical\s+Cent(?:er|re)|Clinics?|Health\s+(?:System|Center|Partners|Services|Department)|Healthcare|Nursing\s+(?:Home|Center|Facility)"
-    r"|Rehab(?:ilitation)?(?:\s+(?:Center|Hospital|Institute))?|Hospice|Pharmacy|Urgent\s+Care|Surgery\s+Center|Cancer\s+Cent(?:er|re)|Care\s+Cent(?:er|re)"
-    r"|Infirmary|School|University|College|Church|Synagogue|Mosque|Academy|Elementary|Shelter|Assisted\s+Living|Retirement\s+(?:Home|Community)|Medical\s+Group"
-    r"|Associates|Institute|Laborator(?:y|ies)|Imaging|Memorial|Prison|Jail|Correctional\s+(?:Facility|Center)|Senior\s+(?:Center|Living)|Apartments|Manor"
+    r"Hospitals?|Medical\s+Cent(?:er|re)|Clinics?|Health\s+(?:System|Center|Partners|Services|Department)"
+    r"|Healthcare|Nursing\s+(?:Home|Center|Facility)"
+    r"|Rehab(?:ilitation)?(?:\s+(?:Center|Hospital|Institute))?|Hospice|Pharmacy|Urgent\s+Care"
+    r"|Surgery\s+Center|Cancer\s+Cent(?:er|re)|Care\s+Cent(?:er|re)"
+    r"|Infirmary|School|University|College|Church|Synagogue|Mosque|Academy|Elementary|Shelter"
+    r"|Assisted\s+Living|Retirement\s+(?:Home|Community)|Medical\s+Group"
+    r"|Associates|Institute|Laborator(?:y|ies)|Imaging|Memorial|Prison|Jail|Correctional\s+(?:Facility"
+    r"|Center)|Senior\s+(?:Center|Living)|Apartments|Manor"
 )
 _LIVES = (
-    r"(?:liv(?:es|ed|ing)\s+(?:\w+\s+){0,2}?(?:in|near|at|outside)|resid(?:es|ing|ent|ed)\s+(?:in|of|at|near)|moved\s+(?:here\s+)?(?:to|from)|native\s+of|born\s+(?:and\s+raised\s+)?in"
-    r"|raised\s+in|grew\s+up\s+in|travel(?:s|ed|ing|led)?\s+(?:to|from)|relocat(?:ed|ing)\s+(?:to|from)|hometown(?:\s+(?:of|is))?|transferred\s+(?:here\s+)?(?:from|to)|transported\s+(?:from|to)"
-    r"|near|home\s+in|house\s+in|farm\s+in|apartment\s+in|flew\s+(?:in\s+)?from|visiting\s+from|drove\s+(?:in\s+)?from|city\s+of|town\s+of|village\s+of|city\s*:|town\s*:|birthplace\s*:|county\s*:)"
+    r"(?:liv(?:es|ed|ing)\s+(?:\w+\s+){0,2}?(?:in|near|at|outside)|resid(?:es|ing|ent|ed)\s+(?:in|of|at"
+    r"|near)|moved\s+(?:here\s+)?(?:to|from)|native\s+of|born\s+(?:and\s+raised\s+)?in"
+    r"|raised\s+in|grew\s+up\s+in|travel(?:s|ed|ing|led)?\s+(?:to|from)|relocat(?:ed|ing)\s+(?:to|from)"
+    r"|hometown(?:\s+(?:of|is))?|transferred\s+(?:here\s+)?(?:from|to)|transported\s+(?:from|to)"
+    r"|near|home\s+in|house\s+in|farm\s+in|apartment\s+in|flew\s+(?:in\s+)?from|visiting\s+from"
+    r"|drove\s+(?:in\s+)?from|city\s+of|town\s+of|village\s+of|city\s*:|town\s*:|birthplace\s*:|county\s*:)"
 )
-_EMPLOYED = r"(?:employed\s+(?:by|at|with)|works\s+(?:at|for)|worked\s+(?:at|for)|working\s+(?:at|for)|job\s+at|employer\s*:|retired\s+from)"
-_LARGE = frozenset(folded(name) for name in (_STATES + "|" + _STATE_CODES).split("|")) | frozenset(
-    "usa us america canada mexico england france germany italy spain china japan india korea vietnam philippines cuba haiti"
-    " jamaica guatemala honduras salvador colombia peru brazil argentina russia ukraine poland ireland scotland greece iran"
-    " iraq syria israel egypt nigeria ghana ethiopia somalia kenya africa europe asia pakistan bangladesh nepal thailand"
-    " laos cambodia taiwan australia ecuador bolivia chile venezuela panama nicaragua north south east west new united states"
-    " kingdom puerto rico dominican republic costa rica el".split()
+_EMPLOYED = (
+    r"(?:employed\s+(?:by|at|with)|works\s+(?:at|for)|worked\s+(?:at|for)|working\s+(?:at|for)"
+    r"|job\s+at|employer\s*:|retired\s+from)"
 )
-_NO_COUNTY = frozenset("the this a our each every in per another same any local".split())
-_FUNCTION_WORDS = frozenset(
-    "the a an of in on at to from by for and or his her their its this that down up across per times every each more less about"
-    " over under blocks block miles mile steps days day weeks week months month years year hours hour minutes minute feet foot"
-    " times mg ml units in with without who was is are were has had min sec degrees".split()
-)
+_LARGE_WORDS = word_set("countries_and_parts_of_state_names")
+_LARGE = _LARGE_WORDS | frozenset(folded(name) for name in (_STATES + "|" + _STATE_CODES).split("|"))
+_NO_COUNTY = word_set("no_county_words")
+_FUNCTION_WORDS = word_set("quantity_and_function_words")
 
 _CITIES = tuple(city for city in word_list("cities.txt") if not city.startswith("~"))
 _CITY_PATTERN = "|".join(re.escape(city) for city in sorted(_CITIES, key=len, reverse=True))
@@ -85,7 +109,7 @@ def _named_runs(text: str, start: int) -> tuple[int, int] | None:
     if match is None:
         return None
     words = list(re.finditer(r"\S+", match[0]))
-    kept = []
+    kept: list[re.Match[str]] = []
     for word in words:
         plain = word[0].strip(".,").lower()
         if plain in ordinary_words() and plain not in _CITY_WORDS and not kept:
@@ -99,7 +123,7 @@ def _named_runs(text: str, start: int) -> tuple[int, int] | None:
     return start, end - (text[end - 1] in ".,")
 
 
-def _after(pattern: str, flags: int = _I) -> object:
+def _after(pattern: str, flags: int = _I) -> Callable[[str], Offsets]:
     compiled = re.compile(pattern + r"\s+(?:the\s+)?", flags)
 
     def find(text: str) -> Iterator[tuple[int, int]]:
@@ -132,10 +156,7 @@ def _is_also_a_name(word: str) -> bool:
 _SURE_FACILITIES = frozenset(
     {"Hospital", "Hospitals", "Medical", "School", "University", "College", "Church", "Nursing", "Memorial"}
 )
-_GENERIC = frozenset(
-    "general day state city county new old main central local north south east west children pain care acute long short home"
-    " family senior women men emergency high public rehab primary elementary middle hand foot heart bone church school mental".split()
-)
+_GENERIC = word_set("generic_facility_words")
 
 
 def _names_something(word: str) -> bool:
@@ -148,18 +169,14 @@ def _names_something(word: str) -> bool:
     )
 
 
-_BEFORE_PLACE = frozenset("st saint mount mt fort ft san santa our lady holy sacred new north south east west port lake good".split())
-_SPECIALTIES = frozenset(
-    "cardiology oncology neurology urology dermatology nephrology rheumatology gastroenterology endocrinology hematology"
-    " pulmonology anticoagulation infusion orthopaedic orthopedic ophthalmology otolaryngology podiatry allergy hepatology"
-    " children women veterans community memorial regional va us preop postop ent ob gyn obgyn prenatal antenatal geriatric"
-    " wellness covid influenza vaccination".split()
-)
+_BEFORE_PLACE = word_set("words_before_place_names")
+_SPECIALTIES = word_set("specialties")
 _PREPOSITION = re.compile(r"\b(?:at|in|for)\s+")
 _LEAD = r"(?:[A-Z][\w'&-]*|(?:St|Mt|Ft)\.)"
 _JOINING = r"(?:[ ]+(?:of|the|and|at|&|for|in)(?=[ ]+[A-Z]))"
 _FACILITY_PATTERN = re.compile(
-    rf"(?P<lead>\b{_LEAD}{_JOINING}?(?:[ ]+{_LEAD}{_JOINING}?){{0,5}}[ ]+)(?P<kind>(?i:{_FACILITY}))\b(?:[ ]+of[ ]+{_CITY})?"
+    rf"(?P<lead>\b{_LEAD}{_JOINING}?(?:[ ]+{_LEAD}{_JOINING}?){{0,5}}[ ]+)(?P<kind>(?i:{_FACILITY}))\b(?:["
+    rf" ]+of[ ]+{_CITY})?"
 )
 
 
@@ -169,7 +186,9 @@ RULES: tuple[Rule, ...] = (
         "GEO",
         r"\d+[A-Z]?(-\d+)?\s+[A-Z0-9]",
         matches(
-            rf"(?<![\w./-])\d{{1,6}}[A-Z]?(?:-\d+)?\s+(?:[NSEW]{{1,2}}\.?\s+)?(?P<words>(?:(?:{_WORD}|\d{{1,3}}(?:st|nd|rd|th))\s+){{1,4}}?)(?:{_SUFFIX})\b\.?(?:\s+[NSEW]{{1,2}}\b)?{_UNIT}(?:{_TAIL})?",
+            rf"(?<![\w./-])\d{{1,6}}[A-Z]?(?:-\d+)?\s+(?:[NSEW]{{1,2}}\.?\s+)?(?P<words>(?:(?:{_WORD}"
+            rf"|\d{{1,3}}(?:st|nd|rd"
+            rf"|th))\s+){{1,4}}?)(?:{_SUFFIX})\b\.?(?:\s+[NSEW]{{1,2}}\b)?{_UNIT}(?:{_TAIL})?",
             _is_named_street,
         ),
     ),
@@ -178,7 +197,9 @@ RULES: tuple[Rule, ...] = (
         "GEO",
         rf"(?i)\d+\s+.*\b({_SURE_SUFFIX})\b",
         matches(
-            rf"(?<![\w./-])\d{{1,6}}\s+(?P<words>(?:[a-z'.-]+\s+|\d{{1,3}}(?:st|nd|rd|th)\s+){{1,3}}?)(?:{_SURE_SUFFIX})\b\.?(?:,?\s*(?:apt|apartment|unit|suite|ste|#)\.?\s*#?\s*\w+)?",
+            rf"(?<![\w./-])\d{{1,6}}\s+(?P<words>(?:[a-z'.-]+\s+|\d{{1,3}}(?:st|nd|rd"
+            rf"|th)\s+){{1,3}}?)(?:{_SURE_SUFFIX})\b\.?(?:,?\s*(?:apt|apartment|unit|suite|ste"
+            rf"|#)\.?\s*#?\s*\w+)?",
             _is_plain_street,
             _I,
         ),
@@ -206,9 +227,10 @@ RULES: tuple[Rule, ...] = (
         "GEO",
         rf",\s*({_STATE_CODES}|{_STATES})\b",
         _after(
-            rf"\b(?:in|from|of|near|to|at|outside|moved|visiting)(?=\s+{_CITY},\s*(?:{_PLAIN_CODES}|{_STATES})\b)",
+            rf"\b(?:in|from|of|near|to|at|outside|moved|visiting)(?=\s+{_CITY},\s*(?:{_PLAIN_CODES}"
+            rf"|{_STATES})\b)",
             0,
-        ),  # type: ignore[arg-type]
+        ),
     ),
     Rule(
         "geo.city_before_state",
@@ -251,10 +273,11 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "geo.lives_in",
         "GEO",
-        r"(?i)\b(liv|resid|moved|native|born|raised|grew|travel|relocat|hometown|trans|home|house|farm|apart|flew|visit|drove|city|town|village|birthplace|county)",
+        r"(?i)\b(liv|resid|moved|native|born|raised|grew|travel|relocat|hometown|trans|home|house|farm"
+        r"|apart|flew|visit|drove|city|town|village|birthplace|county)",
         _after(r"\b" + _LIVES),
-    ),  # type: ignore[arg-type]
-    Rule("name.employer", "NAME", r"(?i)\b(employe|work|job|retired)", _after(r"\b" + _EMPLOYED)),  # type: ignore[arg-type]
+    ),
+    Rule("name.employer", "NAME", r"(?i)\b(employe|work|job|retired)", _after(r"\b" + _EMPLOYED)),
     Rule(
         "geo.coordinates",
         "GEO",

@@ -26,8 +26,9 @@ KEEP = "KEEP"
 TIERS = ("marker", "known", "deny", "exempt", "rule", "allow", "list", "ner")
 """Order of belief, by the word before the colon of a source.
 
-`marker`: a marker that stands in the text already; `known`: the record's own identifiers; `deny`, `exempt`: the policy's lists of terms; `rule`: context or checksum;
-`allow`: clinical terms; `list`: membership of a list alone; `ner`: the model. Spans of `marker`, `exempt` and
+`marker`: a marker that stands in the text already; `known`: the record's own identifiers; `deny`, `exempt`: the
+policy's lists of terms; `rule`: context or checksum; `allow`: clinical terms; `list`: membership of a list alone;
+`ner`: the model. Spans of `marker`, `exempt` and
 `allow` are no findings: they protect from the tiers after them.
 """
 PROTECTORS = ("marker", "exempt", "allow")

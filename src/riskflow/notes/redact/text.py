@@ -6,6 +6,7 @@ reads curly quotes, accents, no-break spaces and full-width digits, and offsets 
 
 from __future__ import annotations
 
+import json
 import unicodedata
 from functools import cache
 from importlib.resources import files
@@ -55,11 +56,6 @@ def _ascii(character: str) -> str:
         return str(unicodedata.decimal(character))
     base = unicodedata.normalize("NFKD", character)[0]
     return base if base.isascii() and base.isprintable() else character
-_LOWER_CASE_WORDS = frozenset(
-    "van clay dusty heath fern kitty lacy mack patty rocky roman sang sung scot sonny tad viola wiley dale gale jewel lily"
-    " pansy ebony robin ross dick dixie polly ala ila don carol holly heather rosemary jean ray homer buck chuck vito sal".split()
-)
-"""Given names that are no evidence in lower case, though with a capital they are."""
 
 
 class _Ascii(dict[int, str]):
@@ -100,6 +96,13 @@ def word_list(name: str) -> tuple[str, ...]:
 
 
 @cache
+def word_set(name: str) -> frozenset[str]:
+    """Return a set of short words of `data/word_sets.json`, for example `credentials`; all in lower case."""
+    sets = json.loads((files(__package__) / "data" / "word_sets.json").read_text(encoding="utf-8"))
+    return frozenset(sets[name].split())
+
+
+@cache
 def given_names() -> dict[str, int]:
     """Return US given names → rank, of the 1990 Census list in the PyPI package `names`."""
     male, female = _census("dist.male.first"), _census("dist.female.first")
@@ -129,7 +132,7 @@ def ordinary_words() -> frozenset[str]:
 def lower_case_given_names() -> frozenset[str]:
     """Return common given names that are no English word: evidence of a name even in lower case."""
     common = {n for n, rank in given_names().items() if rank <= 1000 and len(n) > 2}
-    return frozenset(common - ordinary_words() - _LOWER_CASE_WORDS)
+    return frozenset(common - ordinary_words() - word_set("given_names_not_in_lower_case"))
 
 
 @cache
