@@ -69,9 +69,8 @@ def _counts(track: Path, receipts: Sequence[Receipt]) -> Iterator[str]:
     ]
     if made and table.exists():
         yield f"{made[-1]:,} {WHAT[track.name]}"
-    sources = [
-        receipt.counts for receipt in receipts if "read" in receipt.counts and "quarantined" in receipt.counts
-    ]
+    # a gate counts the same rows again, but makes nothing
+    sources = [r.counts for r in receipts if "read" in r.counts and "quarantined" in r.counts and r.outputs]
     if sources:
         yield f"{sum(counts['read'] for counts in sources):,} rows read"
         yield f"{sum(counts['quarantined'] for counts in sources):,} in quarantine"

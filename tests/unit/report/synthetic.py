@@ -139,6 +139,8 @@ def results_folder(root: Path) -> Path:
     rows = quarantine_frame()
     path = folder / "quarantine" / "payments.parquet"
     _stage(folder, "ingest_payments", rows, path, QUARANTINE, read=1003, kept=1000, quarantined=3)
+    gate = Receipt(stage="providers.quality", counts={"read": 1003, "kept": 1000, "quarantined": 3})
+    gate.write(folder / "receipts" / "quality.json")
     return results
 
 
