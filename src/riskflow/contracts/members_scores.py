@@ -31,6 +31,9 @@ REASONS = {
     "code_without_rxc": "no RXC or ACF has this NDC or HCPCS code in the benefit year",
 }
 
+KIND = pl.Enum(["diagnosis", "drug"])
+REASON = pl.Enum(list(REASONS))
+
 SCORES = Contract(
     name="members_scores",
     version=1,
@@ -86,9 +89,9 @@ REJECTED = Contract(
     key=("member_id", "kind", "row_id"),
     columns={
         "member_id": column(pl.String, "Member", not_empty()),
-        "kind": column(pl.String, "Table of the row", one_of(("diagnosis", "drug"))),
+        "kind": column(KIND, "Table of the row"),
         "row_id": column(pl.Int64, "diagnosis_id or drug_id of the row", at_least(0)),
         "code": column(pl.String, "ICD-10-CM, NDC or HCPCS code", nullable=True),
-        "reason": column(pl.String, "Why it does not count", one_of(REASONS)),
+        "reason": column(REASON, "Why it does not count"),
     },
 )

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from riskflow.contracts.members_scores import REASONS
+from riskflow.contracts.members_scores import KIND, REASON, REASONS
 from riskflow.errors import RiskflowError
 from riskflow.members.engine.enrolment import Enrolment, Ints
 from riskflow.members.engine.marks import Marks
@@ -269,9 +269,11 @@ def _rejected(frame: pl.DataFrame, kind: str, code: pl.Expr, reasons: Reasons) -
     row_id = (
         pl.col(number).cast(pl.Int64) if number in frame.columns else pl.int_range(pl.len(), dtype=pl.Int64)
     )
-    words = pl.Series("reason", ["accepted", *REASONS])
+    refused = reasons != ACCEPTED
+    names = pl.Series("reason", list(REASONS), dtype=REASON)
     return (
-        frame.select("member_id", pl.lit(kind).alias("kind"), row_id.alias("row_id"), code.alias("code"))
-        .with_columns(words.gather(reasons))
-        .filter(pl.Series(reasons != ACCEPTED))
+        frame.select("member_id", row_id.alias("row_id"), code.alias("code"))
+        .filter(pl.Series(refused))
+        .with_columns(pl.lit(kind, KIND).alias("kind"), names.gather(reasons[refused] - np.uint8(1)))
+        .select("member_id", "kind", "row_id", "code", "reason")
     )

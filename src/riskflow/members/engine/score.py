@@ -20,7 +20,7 @@ from riskflow.contracts.members_tables import METALS, MODELS
 from riskflow.members.engine import program
 from riskflow.members.engine.enrolment import Enrolment, Ints, enrolment
 from riskflow.members.engine.evidence import mark_diagnoses, mark_drugs
-from riskflow.members.engine.marks import BLOCK, Marks
+from riskflow.members.engine.marks import Block, Marks
 from riskflow.members.engine.program import Program, Values
 from riskflow.members.tables.load import TableSet
 
@@ -41,22 +41,23 @@ class Scored:
 class Prices:
     """A model's program with its coefficients: units of 1e-12 by variable (in `program.paid` order) and metal.
 
-    `names`: place of each paid variable among all variables of the year, by name.
+    `names`: place of each paid variable among all variables of the year, by name; `first`: place of the
+    model's first variable when the models' price lists are joined.
     """
 
     program: Program
     units: Ints
     names: Ints
+    first: int
 
 
 @dataclass(frozen=True)
 class Terms:
-    """What spans add up: for each span (row) how many variables, and one after another their names and prices."""
+    """What enrollees add up: how many variables each, and one after another their places in the price list."""
 
-    span: Ints
-    count: Ints
-    name: Ints
     units: Ints
+    count: Ints
+    paid: Ints
 
 
 def score(spans: pl.DataFrame, diagnoses: pl.DataFrame, drugs: pl.DataFrame, tables: TableSet) -> Scored:
@@ -69,14 +70,14 @@ def score(spans: pl.DataFrame, diagnoses: pl.DataFrame, drugs: pl.DataFrame, tab
     """
     spans = spans.with_row_index("__row")
     enrolled = enrolment(spans, tables)
-    marks = Marks(program.shared_variables(tables), enrolled.units)
+    marks = Marks(program.shared_variables(tables), enrolled.model)
     rejected = [
         mark_diagnoses(enrolled, diagnoses, tables, marks),
         mark_drugs(enrolled, drugs, tables, marks),
     ]
     names, prices = priced(tables)
-    terms = _terms(enrolled, marks, prices)
-    scores = _frame(enrolled, terms, names, tables)
+    sums = _sums(enrolled, _terms(enrolled, marks, prices), prices)
+    scores = _frame(enrolled, sums, names, tables)
     return Scored(scores, pl.concat(rejected))
 
 
@@ -84,78 +85,69 @@ def priced(tables: TableSet) -> tuple[list[str], list[Prices]]:
     """Return the names of all paid variables, and each model's program and prices (in the order of MODELS)."""
     names = tables.coefficients["variable"].unique().sort().to_list()
     place = {name: number for number, name in enumerate(names)}
-    found = []
+    found: list[Prices] = []
     for model in MODELS:
         compiled = program.compiled(tables, model)
         wide = tables.coefficients.filter(model=model).pivot("metal", index="variable", values="coefficient")
         wide = wide.sort("variable").select(METALS)
         units = np.rint(wide.to_numpy() * UNITS_PER_ONE).astype(np.int64)
-        found.append(Prices(compiled, units, np.array([place[name] for name in compiled.paid_names])))
+        first = sum(len(price.names) for price in found)
+        found.append(Prices(compiled, units, np.array([place[name] for name in compiled.paid_names]), first))
     return names, found
 
 
-def block_values(enrolled: Enrolment, marks: Marks, compiled: Program, number: int, lanes: Ints) -> Values:
-    """Return a model's variables (row) of some enrollees (lane) of a block, before the statements run."""
-    shared = marks.block(number)
-    values = np.zeros((len(compiled.variables), len(lanes)), np.uint8)
-    values[: shared.shape[0]] = shared[:, lanes]
-    unit = number * BLOCK + lanes
-    values[marks.rows["AGE_LAST"]] = enrolled.age_last[unit]
-    values[marks.rows["ENROLDURATION"]] = enrolled.duration[unit]
-    values[marks.rows["MALE"]] = enrolled.male[unit]
-    values[marks.rows["FEMALE"]] = 1 - enrolled.male[unit]
+def block_values(enrolled: Enrolment, marks: Marks, compiled: Program, block: Block) -> Values:
+    """Return a model's variables (row) of a block's enrollees (column) before the statements run."""
+    values = np.zeros((len(compiled.variables), len(block.units)), np.uint8)
+    values[: len(block.marks)] = block.marks
+    values[marks.rows["AGE_LAST"]] = enrolled.age_last[block.units]
+    values[marks.rows["ENROLDURATION"]] = enrolled.duration[block.units]
+    values[marks.rows["MALE"]] = enrolled.male[block.units]
+    values[marks.rows["FEMALE"]] = 1 - enrolled.male[block.units]
     return values
 
 
 def _terms(enrolled: Enrolment, marks: Marks, prices: list[Prices]) -> list[Terms]:
-    span_of_block = np.searchsorted(enrolled.unit_of_span, np.arange(marks.blocks() + 1) * BLOCK)
-    work = partial(_block_terms, enrolled, marks, prices, span_of_block)
+    work = partial(_block_terms, enrolled, marks, prices)
     workers = int(os.environ.get("POLARS_MAX_THREADS") or os.cpu_count() or 1)
     with ThreadPoolExecutor(workers) as pool:
-        return list(pool.map(work, range(marks.blocks())))
+        return list(pool.map(work, marks.blocks()))
 
 
-def _block_terms(
-    enrolled: Enrolment, marks: Marks, prices: list[Prices], span_of_block: Ints, number: int
-) -> Terms:
-    """Return the terms of the spans of one block of enrollees, in the order of the spans."""
-    first = number * BLOCK
-    size = min(BLOCK, enrolled.units - first)
-    models = enrolled.model[first : first + size]
-    lanes, names, places, which = [], [], [], []
-    for index, price in enumerate(prices):
-        mine = np.flatnonzero(models == index)
-        if len(mine):
-            values = block_values(enrolled, marks, price.program, number, mine)
-            program.run(price.program, values)
-            paid, lane = np.nonzero(values[price.program.paid])
-            lanes.append(mine[lane])
-            names.append(price.names[paid])
-            places.append(paid)
-            which.append(np.full(len(paid), index))
-    spans = slice(span_of_block[number], span_of_block[number + 1])
-    lane_of_span = enrolled.unit_of_span[spans] - first
-    if not lanes:
-        empty = np.empty(0, np.int64)
-        return Terms(np.arange(spans.start, spans.stop), np.zeros(len(lane_of_span), np.int64), empty, empty)
-    lane = np.concatenate(lanes).astype(np.uint16)
-    order = np.argsort(lane, kind="stable")  # by enrollee; names stay in order within each
-    counts = np.bincount(lane, minlength=size)
-    starts = np.cumsum(counts) - counts
-    count = counts[lane_of_span]
-    picked = order[_ranges(starts[lane_of_span], count)]
-    place, model = np.concatenate(places)[picked], np.concatenate(which)[picked]
-    metal = np.repeat(enrolled.metal[spans], count)
-    units = _units_of(prices, model, place, metal)
-    return Terms(np.arange(spans.start, spans.stop), count, np.concatenate(names)[picked], units)
+def _block_terms(enrolled: Enrolment, marks: Marks, prices: list[Prices], block: Block) -> Terms:
+    """Run a block's model; return the set variables that have coefficients, by enrollee and name."""
+    price = prices[block.model]
+    values = block_values(enrolled, marks, price.program, block)
+    program.run(price.program, values)
+    width = len(block.units)
+    flat = np.flatnonzero(values[price.program.paid].reshape(-1).view(np.bool_))
+    paid, lane = np.divmod(flat, width)
+    order = np.argsort(lane.astype(np.uint16), kind="stable")  # names stay in order within each enrollee
+    return Terms(block.units, np.bincount(lane, minlength=width), price.first + paid[order])
 
 
-def _units_of(prices: list[Prices], model: Ints, place: Ints, metal: Ints) -> Ints:
-    units = np.empty(len(model), np.int64)
-    for index, price in enumerate(prices):
-        mine = model == index
-        units[mine] = price.units[place[mine], metal[mine]]
-    return units
+@dataclass(frozen=True)
+class Sums:
+    """The terms of all spans, in their order: `ends` per span into `name` (of all names) and `units`."""
+
+    count: Ints
+    name: Ints
+    units: Ints
+
+
+def _sums(enrolled: Enrolment, terms: list[Terms], prices: list[Prices]) -> Sums:
+    """Return each span's variables, priced by its metal."""
+    counts = _joined([part.count for part in terms])
+    order = _joined([part.units for part in terms])
+    starts = np.empty(enrolled.units, np.int64)
+    count_of = np.empty(enrolled.units, np.int64)
+    starts[order], count_of[order] = np.cumsum(counts) - counts, counts
+    count = count_of[enrolled.unit_of_span]
+    paid = _joined([part.paid for part in terms])[_ranges(starts[enrolled.unit_of_span], count)]
+    metal = np.repeat(enrolled.metal, count)
+    units = np.concatenate([price.units for price in prices])
+    names = np.concatenate([price.names for price in prices])
+    return Sums(count, names[paid], units[paid, metal])
 
 
 def _ranges(start: Ints, count: Ints) -> Ints:
@@ -166,13 +158,10 @@ def _ranges(start: Ints, count: Ints) -> Ints:
     return places
 
 
-def _frame(enrolled: Enrolment, terms: list[Terms], names: list[str], tables: TableSet) -> pl.DataFrame:
-    count = _joined([part.count for part in terms])
-    name = _joined([part.name for part in terms])
-    units = _joined([part.units for part in terms])
-    ends = np.cumsum(count)
-    total = np.append(0, np.cumsum(units))
-    raw = (total[ends] - total[ends - count]) / UNITS_PER_ONE
+def _frame(enrolled: Enrolment, sums: Sums, names: list[str], tables: TableSet) -> pl.DataFrame:
+    ends = np.cumsum(sums.count)
+    total = np.append(0, np.cumsum(sums.units))
+    raw = (total[ends] - total[ends - sums.count]) / UNITS_PER_ONE
     unit = enrolled.unit_of_span
     spans = enrolled.spans
     given = set(spans.columns)
@@ -196,8 +185,8 @@ def _frame(enrolled: Enrolment, terms: list[Terms], names: list[str], tables: Ta
         pl.Series("raw_score", raw),
         pl.Series("csr_factor", factor),
         pl.Series("csr_adjusted_score", raw * factor),
-        _texts(np.append(0, ends), name, names).alias("variables"),
-        _numbers(np.append(0, ends), units / UNITS_PER_ONE).alias("coefficients"),
+        _texts(np.append(0, ends), sums.name, names).alias("variables"),
+        _numbers(np.append(0, ends), sums.units / UNITS_PER_ONE).alias("coefficients"),
     )
     if not frame["__row"].is_sorted():
         frame = frame.sort("__row")
