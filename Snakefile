@@ -23,11 +23,9 @@ localrules:
 rule all:
     default_target: True
     input:
-        [f"{RESULTS}/{track}/report.html" for track in CONFIG.tracks],
-        [f"{RESULTS}/{track}/receipts/publish.json" for track in CONFIG.tracks],
+        [made for track in CONFIG.tracks for made in FINAL[track]],
 
 
 rule providers:
     input:
-        f"{RESULTS}/providers/report.html",
-        f"{RESULTS}/providers/receipts/publish.json",
+        FINAL["providers"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import re
 import shutil
@@ -48,7 +49,7 @@ class Workspace:
     def copy(self, folder: Path) -> Workspace:
         """Return a copy with all results and Snakemake's records, file dates kept."""
         subprocess.run(["cp", "-a", str(self.folder), str(folder)], check=True)
-        return Workspace(folder, dict(self.overlay))
+        return Workspace(folder, copy.deepcopy(self.overlay))
 
     def snakemake(self, *words: str, cores: int = 2, env: dict[str, str] | None = None) -> Run:
         """Run Snakemake here and return what it did."""

@@ -25,6 +25,15 @@ PROGRAMS = Path(workflow.basedir) / "workflow" / "scripts"
 prepare_environment(Path(workflow.basedir), CONFIG.umask)
 
 
+# What a person opens or asks for, per track: a plain run makes these, and what they need.
+FINAL = {
+    "providers": [
+        f"{RESULTS}/providers/{name}"
+        for name in ("scores.parquet", "report.html", "receipts/publish.json")
+    ],
+}
+
+
 wildcard_constraints:
     shard=r"\d{4}",
 
@@ -121,8 +130,8 @@ def earlier(folder, name):
     return [ancient(f"{folder}/{name}")] if folder else []
 
 
-def earlier_params(folder, name, option):
-    """Params that hand an artifact of an earlier run to a stage; none where the config names no such run."""
+def earlier_params(folder, name, option, hand_folder=False):
+    """Params that hand an artifact of an earlier run, or its folder, to a stage; none where no run is named."""
     if not folder:
         return []
     path = Path(folder) / name
@@ -130,7 +139,8 @@ def earlier_params(folder, name, option):
         raise WorkflowError(
             f"{path} is not there: the config names {folder} as an earlier run, but it has no {name}"
         )
+    handed = folder if hand_folder else path
     return [
-        f"path.{option}={path}",
+        f"path.{option}={handed}",
         f"data.{option}={source_digest(path, SOURCE_DIGESTS)}",
     ]

@@ -422,6 +422,7 @@ STAGES: dict[str, type[StageConfig]] = {
     "ingest": IngestStage,
     "quality": QualityStage,
     "exclusions": ExclusionsStage,
+    "matching": ExclusionsStage,
     "graph": GraphStage,
     "features": GraphStage,
     "load_graph": LoadGraphStage,
