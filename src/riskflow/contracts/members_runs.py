@@ -21,6 +21,7 @@ RUN = Contract(
         "calculator": column(pl.String, "Module that computes", not_empty()),
         "model_version": column(pl.String, "HHS-HCC classification version", not_empty()),
         "benefit_year": column(pl.Int64, "Benefit year", at_least(2021)),
+        "data_effective": column(pl.Date, "Latest service date in the data", nullable=True),
         "config": column(pl.String, "Config snapshot, JSON", not_empty()),
         "inputs": column(pl.String, "Digests of data and code, JSON", not_empty()),
     },

@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 import polars as pl
 
+from riskflow import artifacts
+from riskflow.config.members_runs import MembersCompareStage
+from riskflow.contracts.members_runs import (
+    COMPARISON,
+    COMPARISON_BINS,
+    COMPARISON_SUMMARY,
+    MOVED_VARIABLES,
+    RUN,
+)
+from riskflow.contracts.members_scores import SCORES
 from riskflow.errors import RiskflowError
+from riskflow.members.record import identity_row
+from riskflow.members.registry import RunIdentity
+from riskflow.provenance import fingerprint
+from riskflow.receipts import Receipt
 
 PopulationMode = Literal["intersection", "union", "a_only", "b_only"]
 UNCHANGED = 1e-12
@@ -150,4 +165,51 @@ def _member_variables(scores: pl.DataFrame, members: pl.DataFrame) -> pl.DataFra
         .drop_nulls("variable")
         .unique()
         .with_columns(pl.lit(True).alias("here"))
+    )
+
+
+def run(
+    *,
+    run_a: Path,
+    scores_a: Path,
+    run_b: Path,
+    scores_b: Path,
+    program: Path,
+    output: Path,
+    summary: Path,
+    bins: Path,
+    moved: Path,
+    run_output: Path,
+    config: MembersCompareStage,
+) -> Receipt:
+    """Write the comparison of two scored runs, member by member and summed up, and its run identity."""
+    columns = ["member_id", "span_id", "member_months", config.comparison.score, "variables"]
+    a, b = artifacts.read(scores_a, SCORES, columns), artifacts.read(scores_b, SCORES, columns)
+    score, population = config.comparison.score, config.comparison.population
+    members = compared(member_scores(a, score), member_scores(b, score), population)
+    artifacts.write(members, output, COMPARISON)
+    artifacts.write(distribution(members), summary, COMPARISON_SUMMARY)
+    artifacts.write(histogram(members), bins, COMPARISON_BINS)
+    artifacts.write(moved_variables(a, b, members), moved, MOVED_VARIABLES)
+    rows = [artifacts.read(path, RUN).row(0, named=True) for path in (run_a, run_b)]
+    identity = RunIdentity(
+        analysis_type="comparison",
+        calculator="riskflow.members.compare",
+        model_version=" → ".join(dict.fromkeys(row["model_version"] for row in rows)),
+        benefit_year=rows[1]["benefit_year"],
+        inputs={
+            f"scores.{side}": artifacts.content_digest(path)
+            for side, path in (("a", scores_a), ("b", scores_b))
+        },
+        code=fingerprint(program),
+        config={
+            **config.comparison.model_dump(mode="json"),
+            "run_id_a": rows[0]["run_id"],
+            "run_id_b": rows[1]["run_id"],
+        },
+    )
+    artifacts.write(identity_row(identity, rows[1]["data_effective"]), run_output, RUN)
+    return Receipt(
+        counts=dict(members.group_by("match_status").len().sort("match_status").iter_rows()),
+        facts={"run_id": identity.run_id, "run_id_a": rows[0]["run_id"], "run_id_b": rows[1]["run_id"]},
     )

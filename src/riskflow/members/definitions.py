@@ -111,7 +111,7 @@ class DecompositionDefinition(Section):
             raise ValueError(f"method {self.method} needs steps")
         if self.method == "factorial" and any(len(factor.levels) != 2 for factor in self.factors):
             raise ValueError("method factorial needs two levels per factor; use grid for more")
-        names = [part.name for part in (*self.steps, *self.factors)]
+        names = [step.name for step in self.steps] + [factor.name for factor in self.factors]
         if len(names) != len(set(names)):
             raise ValueError("two steps or factors have one name")
         return self

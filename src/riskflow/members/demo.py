@@ -10,13 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 
+from riskflow import artifacts
+from riskflow.config.members import MembersDemoStage
+from riskflow.contracts.members_sources import RAW_DIAGNOSES, RAW_DRUGS, RAW_SPANS
 from riskflow.members import demo_clinical, demo_dirt
 from riskflow.members.demo_arrays import IntArray, days, labelled, member_ids, picked
 from riskflow.members.rating import age_factor
+from riskflow.receipts import Receipt
 
 CHUNK = 250_000
 _TURNOVER = 0.08
@@ -199,3 +204,14 @@ def _raw_spans(spans: pl.DataFrame) -> pl.DataFrame:
         .round(2)
         .alias("premium"),
     )
+
+
+def run(*, year: int, spans: Path, diagnoses: Path, drugs: Path, config: MembersDemoStage) -> Receipt:
+    """Write the demo members of one benefit year as raw tables."""
+    spec = DemoSpec(config.demo.members, config.demo.seed, year, config.demo.dirt)
+    tables = generate(spec)
+    artifacts.write(tables.spans, spans, RAW_SPANS)
+    artifacts.write(tables.diagnoses, diagnoses, RAW_DIAGNOSES)
+    artifacts.write(tables.drugs, drugs, RAW_DRUGS)
+    counts = {name: frame.height for name, frame in vars(tables).items()}
+    return Receipt(counts=counts | {"members": tables.spans["member_id"].n_unique()})

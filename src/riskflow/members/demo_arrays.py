@@ -18,7 +18,8 @@ def days(year: int, month: int, day: int = 1) -> int:
 def picked(rng: np.random.Generator, size: int, weights: ArrayLike) -> IntArray:
     """Return `size` indices drawn by weight."""
     steps = np.cumsum(np.asarray(weights, dtype=np.float64))
-    return np.searchsorted(steps, rng.random(size) * steps[-1], side="right").clip(0, len(steps) - 1)
+    found: IntArray = np.searchsorted(steps, rng.random(size) * steps[-1], side="right")
+    return np.minimum(found, len(steps) - 1)
 
 
 def member_ids(number: pl.Expr) -> pl.Expr:

@@ -26,9 +26,10 @@ def expanded(definition: DecompositionDefinition) -> list[Scenario]:
     scenarios = []
     for levels in product(*(factor.levels for factor in factors)):
         chosen = dict(zip([factor.name for factor in factors], levels, strict=True))
-        changed = {factor.setting: chosen[factor.name] for factor in definition.factors}
+        settings: dict[str, str] = dict(definition.fixed.items())
+        settings |= {factor.setting: chosen[factor.name] for factor in definition.factors}
         name = ", ".join(f"{factor.name}={chosen[factor.name]}" for factor in definition.factors)
-        scenarios.append(Scenario(name, full_settings({**definition.fixed, **changed})))
+        scenarios.append(Scenario(name, full_settings(settings)))
     return scenarios
 
 

@@ -146,7 +146,8 @@ def _from_duckdb(source: TableSource, name: str) -> pl.DataFrame:
         )
     with duckdb.connect(str(source.path), read_only=True) as connection:
         try:
-            return connection.table(source.table).pl()
+            rows: pl.DataFrame = connection.table(source.table).pl()
+            return rows
         except duckdb.CatalogException:
             raise RiskflowError(
                 f"members.source.{name}.table: {source.path.name} has no table or view {source.table}",

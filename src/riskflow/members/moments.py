@@ -115,7 +115,8 @@ class Moments:
         """Return mean or sum per segment, or per segment and replicate; an empty set has no mean (NaN)."""
         total, weight = self.drawn_total(draws), self.drawn_weight(draws)
         if metric == "sum":
-            return np.where(weight > 0, total, np.nan)
+            summed: FloatArray = np.where(weight > 0, total, np.nan)
+            return summed
         with np.errstate(invalid="ignore", divide="ignore"):
             mean: FloatArray = total / weight
         return mean
@@ -131,7 +132,8 @@ class Moments:
 
 def _drawn(sums: FloatArray, draws: FloatArray | None) -> FloatArray:
     if draws is None:
-        return sums.sum(axis=1)
+        whole: FloatArray = sums.sum(axis=1)
+        return whole
     drawn: FloatArray = np.einsum("sk,bk->sb", sums, draws)
     return drawn
 
@@ -143,10 +145,10 @@ def moments(
     labels, codes = index.segments[dimension]
     cell = codes * buckets + np.arange(codes.size) % buckets
     shape = (len(labels), buckets)
-    return Moments(
-        np.bincount(cell, weights, minlength=shape[0] * shape[1]).reshape(shape),
-        np.bincount(cell, weights * values, minlength=shape[0] * shape[1]).reshape(shape),
-    )
+    cells = shape[0] * shape[1]
+    weight = np.bincount(cell, weights, minlength=cells).astype(np.float64).reshape(shape)
+    total = np.bincount(cell, weights * values, minlength=cells).astype(np.float64).reshape(shape)
+    return Moments(weight, total)
 
 
 def run_set(run: AlignedRun, weight: Weight) -> tuple[FloatArray, FloatArray]:

@@ -92,6 +92,15 @@ def recorded(database: Path, run: Run) -> Iterator[str]:
 
 def start(database: Path, run: Run) -> str:
     """Record that a run has started, and return its id; a run that starts again keeps its row and created_at."""
+    with transaction(database) as connection:
+        prepare(connection)
+        settle_dead(connection)
+        start_within(connection, run)
+    return run.identity.run_id
+
+
+def start_within(connection: duckdb.DuckDBPyConnection, run: Run) -> None:
+    """Record the start of a run inside a transaction."""
     identity, git = run.identity, provenance.git_state()
     values = {
         "run_id": identity.run_id,
@@ -113,11 +122,7 @@ def start(database: Path, run: Run) -> str:
         "trigger_source": run.trigger_source,
         "owner": _json(run.owner),
     }
-    with transaction(database) as connection:
-        prepare(connection)
-        settle_dead(connection)
-        connection.execute(resources.text(__package__, "registry_start.sql"), values)
-    return identity.run_id
+    connection.execute(resources.text(__package__, "registry_start.sql"), values)
 
 
 def finish(database: Path, run_id: str, status: str) -> None:
@@ -144,7 +149,7 @@ def prepare(connection: duckdb.DuckDBPyConnection) -> None:
 def runs(database: Path) -> pl.DataFrame:
     """Return the registry, newest first; runs whose owner is dead are told as failed, without writing."""
     with duckdb.connect(str(database), read_only=True) as connection:
-        table = connection.sql(resources.text(__package__, "registry_runs.sql")).pl()
+        table: pl.DataFrame = connection.sql(resources.text(__package__, "registry_runs.sql")).pl()
     status = [
         "failed" if row["status"] == "started" and is_dead(json.loads(row["owner"])) else row["status"]
         for row in table.select("status", "owner").iter_rows(named=True)

@@ -82,6 +82,10 @@ class ScenarioScores:
             factors, on=["csr_indicator", "metal"], how="left", maintain_order="left"
         ).with_columns((pl.col("raw_score") * pl.col("factor").fill_null(1.0)).alias("csr_adjusted_score"))
 
+    def people(self, settings: Mapping[str, str]) -> pl.DataFrame:
+        """Return per span: member_id, span_id, metal, csr_indicator, state, age_last and member_months."""
+        return _span_frame(self._enrolled(settings["enrolment"], settings["model"]))
+
     def digests(self, settings: Mapping[str, str]) -> dict[str, str]:
         """Return the digests of the inputs that a scenario reads."""
         found = {}
@@ -128,6 +132,9 @@ class ScenarioScores:
             self._pieces[key] = make()
         return self._pieces[key]  # type: ignore[return-value]
 
+    def _prices(self, model: str) -> list[Prices]:
+        return self._once(("prices", model), lambda: priced(self._tables(model))[1])
+
     def _enrolled(self, name: str, model: str) -> Enrolment:
         def make() -> Enrolment:
             source = self._data_set(name)
@@ -164,20 +171,20 @@ class ScenarioScores:
         def make() -> pl.DataFrame:
             marks = [self._marks(kind, settings[kind], people, model) for kind in ("diagnoses", "drugs")]
             enrolled = self._enrolled(people, model)
-            return _span_frame(enrolled, raw_scores(enrolled, marks, self._tables(model)))
+            raw = raw_scores(enrolled, marks, self._prices(model))
+            return _span_frame(enrolled).with_columns(pl.Series("raw_score", raw))
 
         return self._once(key, make)
 
 
-_KEPT = {"tables": 16, "enrolled": 1, "diagnoses": 2, "drugs": 2, "raw": 1}
+_KEPT = {"tables": 16, "prices": 16, "enrolled": 1, "diagnoses": 2, "drugs": 2, "raw": 1}
 
 
-def raw_scores(enrolled: Enrolment, marks: list[Marks], tables: TableSet) -> NDArray[np.float64]:
+def raw_scores(enrolled: Enrolment, marks: list[Marks], prices: list[Prices]) -> NDArray[np.float64]:
     """Return the raw score of every span: marks of diagnoses and drugs run through the models' programs.
 
     Coefficients are whole numbers of 1e-12 and below 2^53 in sum, so the float products are exact.
     """
-    _, prices = priced(tables)
     by_metal = np.zeros((len(METALS), enrolled.units))
     work = partial(_score_block, enrolled, marks[0], prices, by_metal)
     workers = int(os.environ.get("POLARS_MAX_THREADS") or os.cpu_count() or 1)
@@ -203,10 +210,9 @@ def _score_block(
     by_metal[:, one.units] = price.units.T.astype(np.float64) @ paid
 
 
-def _span_frame(enrolled: Enrolment, raw: NDArray[np.float64]) -> pl.DataFrame:
+def _span_frame(enrolled: Enrolment) -> pl.DataFrame:
     spans = enrolled.spans.select("member_id", "span_id", "metal", "csr_indicator", "state")
     return spans.with_columns(
         pl.Series("age_last", enrolled.age_last[enrolled.unit_of_span]),
         pl.Series("member_months", enrolled.months),
-        pl.Series("raw_score", raw),
     )

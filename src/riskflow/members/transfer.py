@@ -10,13 +10,21 @@ rating area, as its GCF differs there. The high-cost risk pool is not part of th
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import polars as pl
 
+from riskflow import artifacts
+from riskflow.config.members_runs import MembersTransferStage
+from riskflow.contracts.members_runs import TRANSFER_POOLS, TRANSFERS
+from riskflow.contracts.members_scores import SCORES
+from riskflow.contracts.members_sources import SPANS
 from riskflow.errors import RiskflowError
 from riskflow.members.billable import with_billable_share
 from riskflow.members.rating import age_factor
 from riskflow.members.sums import grouped_sums
+from riskflow.members.transfer_factors import cost_factors_of
+from riskflow.receipts import Receipt
 
 PREMIUM_SHARE = 0.86
 INDUCED_DEMAND = {"catastrophic": 1.00, "bronze": 1.00, "silver": 1.03, "gold": 1.08, "platinum": 1.15}
@@ -192,3 +200,31 @@ def _with_balance(pools: pl.DataFrame, plans: pl.DataFrame) -> pl.DataFrame:
             "this is a fault of riskflow, not of your data: please report it with the receipt",
         )
     return checked.sort(POOL)
+
+
+def run(
+    *,
+    spans: Path,
+    scores: Path,
+    plans: Path,
+    pools: Path,
+    config: MembersTransferStage,
+    cost_factors: Path | None = None,
+) -> Receipt:
+    """Write the transfers of every plan and pool; `cost_factors` is the file of the config's cost_factors, if any."""
+    chosen = cost_factors or (Path(config.transfers.cost_factors) if config.transfers.cost_factors else None)
+    factors = cost_factors_of(chosen, config.transfers.cost_factor_year) if chosen else None
+    people = artifacts.read(spans, SPANS)
+    rated = artifacts.read(scores, SCORES, ["member_id", "span_id", "member_months", "csr_adjusted_score"])
+    result = transfers(people, rated, "csr_adjusted_score", factors)
+    artifacts.write(result.plans, plans, TRANSFERS)
+    artifacts.write(result.pools, pools, TRANSFER_POOLS)
+    return Receipt(
+        counts={"plans": result.plans.height, "pools": result.pools.height},
+        facts={
+            "cost_factors": f"of {config.transfers.cost_factor_year}"
+            if chosen
+            else "derived from the premiums",
+            "largest_imbalance_dollars": float(result.pools["balance"].abs().max() or 0.0),  # type: ignore[arg-type]
+        },
+    )

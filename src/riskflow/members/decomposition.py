@@ -1,0 +1,335 @@
+"""Stage: run the scenarios of a definitions file and decompose the change between them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from riskflow import artifacts
+from riskflow.config.members_runs import MembersDecomposeStage, MembersDecompositionSection
+from riskflow.contracts.members_runs import DECOMPOSITION, DEFINITIONS, RUN, SCENARIOS
+from riskflow.contracts.members_scores import SCORES
+from riskflow.contracts.members_sources import DIAGNOSES, DRUGS, SPANS
+from riskflow.errors import RiskflowError
+from riskflow.members.compare import member_scores
+from riskflow.members.decompose import (
+    EFFECTS,
+    Step,
+    factorial,
+    factorial_moments,
+    marginal,
+    sequential,
+    turnover,
+)
+from riskflow.members.definitions import DecompositionDefinition, Definitions, load
+from riskflow.members.engine.eligibility import eligible_codes, with_eligibility
+from riskflow.members.factorial import Scenario, expanded, scenario_of
+from riskflow.members.moments import MemberIndex, Options, member_index
+from riskflow.members.record import identity_row
+from riskflow.members.registry import RunIdentity
+from riskflow.members.scenarios import DataSet, ScenarioScores
+from riskflow.members.segments import member_segments
+from riskflow.members.tables.load import TableSet, folder
+from riskflow.members.tables.load import load as load_tables
+from riskflow.provenance import fingerprint
+from riskflow.receipts import Receipt
+
+_SEGMENT_COLUMNS = ["member_id", "span_id", "metal", "age_last", "state", "member_months"]
+_SCORED_COLUMNS = [*_SEGMENT_COLUMNS, "raw_score", "csr_adjusted_score"]
+
+
+@dataclass(frozen=True)
+class Result:
+    """Rows of the DECOMPOSITION and SCENARIOS contracts, and the identities of the scenario runs."""
+
+    effects: pl.DataFrame
+    scenarios: pl.DataFrame
+    runs: list[RunIdentity]
+
+
+class ScenarioRuns:
+    """Makes or looks up the scored spans of scenarios, and tells the id of each run."""
+
+    def __init__(
+        self, made: ScenarioScores, existing: Mapping[str, Path], year: int, code: Mapping[str, str]
+    ) -> None:
+        """`existing`: run id, or name of a data set's run → its SCORES artifact."""
+        self._made, self._existing, self._year, self._code = made, existing, year, code
+
+    def spans(self, scenario: Scenario) -> pl.DataFrame:
+        """Return the scored spans of a scenario."""
+        if "run" in scenario.settings:
+            return artifacts.read(self._path(scenario), SCORES, _SCORED_COLUMNS)
+        return self._made.span_scores(scenario.settings)
+
+    def people(self, scenario: Scenario) -> pl.DataFrame:
+        """Return the segments of a scenario's members, without scoring them."""
+        if "run" in scenario.settings:
+            return member_segments(artifacts.read(self._path(scenario), SCORES, _SEGMENT_COLUMNS))
+        return member_segments(self._made.people(scenario.settings))
+
+    def identity(self, scenario: Scenario) -> RunIdentity | None:
+        """Return the identity of a run that the workflow makes; none for an existing run."""
+        if "run" in scenario.settings:
+            return None
+        return RunIdentity(
+            analysis_type="scoring",
+            model_version=self._made.model_version(scenario.settings),
+            benefit_year=self._year,
+            inputs=self._made.digests(scenario.settings),
+            code=self._code,
+            config={**scenario.settings, "tables": self._made.tables_used(scenario.settings)},
+        )
+
+    def _path(self, scenario: Scenario) -> Path:
+        name = scenario.settings["run"]
+        if name not in self._existing:
+            raise RiskflowError(
+                f"scenario {scenario.name} names run {name}, whose scores are not here",
+                f"there are: {', '.join(sorted(self._existing)) or 'none'}",
+            )
+        return self._existing[name]
+
+
+def decomposed(
+    definition: DecompositionDefinition,
+    all_of: Definitions,
+    runs: ScenarioRuns,
+    section: MembersDecompositionSection,
+) -> Result:
+    """Return the effects of one definition and its scenarios."""
+    options = Options(
+        metric=definition.metric,
+        weight=definition.weight,
+        replicates=definition.replicates,
+        buckets=section.buckets,
+        level=definition.level,
+        seed=section.seed,
+    )
+    scenarios = _scenarios(definition, all_of)
+    index = member_index(
+        [runs.people(one) for one in _ends(definition, scenarios)], list(definition.segments)
+    )
+    told = _Told(definition, runs, options)
+    if definition.factors:
+        values = factorial_moments([told.scored(one, section.score) for one in scenarios], index, options)
+        names = [factor.name for factor in definition.factors]
+        grid = definition.method == "grid"
+        effects = pl.DataFrame(schema=EFFECTS) if grid else factorial(values, names, index, options)
+    else:
+        frames = {one.name: told.scored(one, section.score)() for one in scenarios}
+        effects = _between(definition, frames, index, options)
+    named = effects.select(pl.lit(definition.name).alias("name"), *EFFECTS)
+    return Result(named, pl.DataFrame(told.rows, schema=SCENARIOS.schema, orient="row"), told.runs)
+
+
+class _Told:
+    """Scores scenarios one after the other and keeps a row about each."""
+
+    def __init__(self, definition: DecompositionDefinition, runs: ScenarioRuns, options: Options) -> None:
+        self._name, self._source, self._options = definition.name, runs, options
+        self.rows: list[tuple[object, ...]] = []
+        self.runs: list[RunIdentity] = []
+
+    def scored(self, scenario: Scenario, score: str) -> Callable[[], pl.DataFrame]:
+        """Return what makes a scenario's member scores and notes its row."""
+
+        def make() -> pl.DataFrame:
+            frame = member_scores(self._source.spans(scenario), score)
+            self._note(scenario, frame)
+            return frame
+
+        return make
+
+    def _note(self, scenario: Scenario, frame: pl.DataFrame) -> None:
+        identity = self._source.identity(scenario)
+        if identity is not None:
+            self.runs.append(identity)
+        run_id = identity.run_id if identity else scenario.settings["run"]
+        settings = json.dumps(dict(scenario.settings), sort_keys=True)
+        months = frame["member_months"].to_numpy()
+        weight = months if self._options.weight == "member_months" else months * 0 + 1
+        total = float((frame["score"].to_numpy() * weight).cumsum()[-1]) if frame.height else 0.0
+        value = total if self._options.metric == "sum" else total / float(weight.sum())
+        self.rows.append(
+            (
+                self._name,
+                len(self.rows),
+                scenario.name,
+                run_id,
+                settings,
+                frame.height,
+                float(months.sum()),
+                value,
+            )
+        )
+
+
+def _scenarios(definition: DecompositionDefinition, all_of: Definitions) -> list[Scenario]:
+    if definition.factors:
+        return expanded(definition)
+    names = dict.fromkeys(
+        [definition.baseline, *(step.scenario for step in definition.steps), definition.actual]
+    )
+    return [scenario_of(name, all_of.scenarios[name]) for name in names]
+
+
+def _ends(definition: DecompositionDefinition, scenarios: Sequence[Scenario]) -> list[Scenario]:
+    """Return the scenarios that together have all members: of the same enrolment, one is enough.
+
+    The actual comes last, as a member's segments are those of the last one that has the member.
+    """
+    by_people: dict[str, Scenario] = {}
+    for one in scenarios:
+        key = json.dumps({k: one.settings.get(k) for k in ("run", "enrolment")})
+        by_people.pop(key, None)
+        by_people[key] = one
+    return list(by_people.values())
+
+
+def _between(
+    definition: DecompositionDefinition,
+    frames: Mapping[str, pl.DataFrame],
+    index: MemberIndex,
+    options: Options,
+) -> pl.DataFrame:
+    ends = definition.baseline, definition.actual
+    if definition.method == "turnover":
+        return turnover(frames, *ends, index, options)
+    steps = [Step(step.name, step.scenario, step.population) for step in definition.steps]
+    method = sequential if definition.method == "sequential" else marginal
+    return method(frames, ends[0], steps, ends[1], index, options, definition.population)
+
+
+def run(
+    *,
+    spans: list[Path],
+    diagnoses: list[Path],
+    drugs: list[Path],
+    runs: list[Path],
+    scores: list[Path],
+    tables: list[Path],
+    definitions: Path,
+    program: Path,
+    output: Path,
+    definitions_output: Path,
+    scenarios_output: Path,
+    run_output: Path,
+    config: MembersDecomposeStage,
+    eligible: str = "",
+) -> Receipt:
+    """Write effects, definitions, scenarios and run identities of every decomposition in the definitions file.
+
+    A data set is called by the folder of its tables (`spans`, `diagnoses`, `drugs` in one order); `runs` and
+    `scores`, in one order, are the scored runs that scenarios may name by id or by their folder.
+    """
+    wanted = load(definitions)
+    data = _data_sets(spans, diagnoses, drugs, eligible)
+    year = max(one.year for one in data.values())
+    root = tables[0].parent.parent
+    made = ScenarioScores(data, year, lambda of_year, vintage: _tables(root, of_year, vintage))
+    code = fingerprint(program)
+    source = ScenarioRuns(made, _existing(runs, scores), year, code)
+    results = [decomposed(one, wanted, source, config.decomposition) for one in wanted.decompositions]
+    identity = _identity(data, definitions, year, code, config, results)
+    artifacts.write(_stacked([r.effects for r in results], DECOMPOSITION.schema), output, DECOMPOSITION)
+    artifacts.write(_definition_rows(wanted), definitions_output, DEFINITIONS)
+    artifacts.write(_stacked([r.scenarios for r in results], SCENARIOS.schema), scenarios_output, SCENARIOS)
+    identities = {one.run_id: one for result in results for one in result.runs} | {identity.run_id: identity}
+    artifacts.write(pl.concat([identity_row(one, None) for one in identities.values()]), run_output, RUN)
+    broken = sum(result.effects.filter(~pl.col("identity_holds")).height for result in results)
+    return Receipt(
+        counts={"decompositions": len(results), "scenarios": sum(r.scenarios.height for r in results)},
+        facts={"run_id": identity.run_id, "effects_without_identity": broken},
+    )
+
+
+def _data_sets(
+    spans: Sequence[Path], diagnoses: Sequence[Path], drugs: Sequence[Path], eligible: str
+) -> dict[str, DataSet]:
+    codes = eligible_codes(Path(eligible)) if eligible else None
+    found = {}
+    for people, claims, fills in zip(spans, diagnoses, drugs, strict=True):
+        frame = artifacts.read(people, SPANS)
+        digests = {
+            name: artifacts.content_digest(path)
+            for name, path in (("spans", people), ("diagnoses", claims), ("drugs", fills))
+        }
+        found[people.parent.name] = DataSet(
+            int(frame["enrolment_start"].dt.year().max()),  # type: ignore[arg-type]
+            frame,
+            with_eligibility(artifacts.read(claims, DIAGNOSES), codes),
+            artifacts.read(fills, DRUGS),
+            digests,
+        )
+    return found
+
+
+def _existing(runs: Sequence[Path], scores: Sequence[Path]) -> dict[str, Path]:
+    found = {}
+    for run_path, score_path in zip(runs, scores, strict=True):
+        found[artifacts.read(run_path, RUN)["run_id"][0]] = score_path
+        found[score_path.parent.name] = score_path
+    return found
+
+
+def _tables(root: Path, year: int, vintage: str) -> TableSet:
+    return load_tables(folder(year, vintage, root))
+
+
+def _identity(
+    data: Mapping[str, DataSet],
+    definitions: Path,
+    year: int,
+    code: Mapping[str, str],
+    config: MembersDecomposeStage,
+    results: Sequence[Result],
+) -> RunIdentity:
+    inputs = {
+        f"{name}.{table}": digest for name, one in data.items() for table, digest in one.digests.items()
+    }
+    versions = sorted({one.model_version for result in results for one in result.runs})
+    return RunIdentity(
+        analysis_type="decomposition",
+        calculator="riskflow.members.decompose",
+        model_version=", ".join(versions) or "of the runs named",
+        benefit_year=year,
+        inputs=inputs,
+        code=code,
+        config={
+            **config.decomposition.model_dump(mode="json"),
+            "definitions": _definition_json(load(definitions)),
+        },
+    )
+
+
+def _definition_json(definitions: Definitions) -> dict[str, object]:
+    return definitions.model_dump(mode="json")
+
+
+def _definition_rows(definitions: Definitions) -> pl.DataFrame:
+    rows = [
+        (
+            one.name,
+            one.description,
+            one.method,
+            one.metric,
+            one.weight,
+            one.population,
+            (scenarios := _scenarios(one, definitions))[0].name,
+            scenarios[-1].name,
+            json.dumps(one.model_dump(mode="json"), sort_keys=True),
+        )
+        for one in definitions.decompositions
+    ]
+    return pl.DataFrame(rows, schema=DEFINITIONS.schema, orient="row")
+
+
+def _stacked(
+    frames: Sequence[pl.DataFrame], schema: Mapping[str, pl.DataType | type[pl.DataType]]
+) -> pl.DataFrame:
+    return pl.concat([pl.DataFrame(schema=schema), *frames])

@@ -1,0 +1,122 @@
+"""Publish the members track into the DuckDB warehouse: all of a run in one transaction, or nothing of it.
+
+A table's rows of a run are replaced only when their content changed, so publishing again writes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import polars as pl
+
+from riskflow import artifacts, resources
+from riskflow.config.members_runs import MembersPublishStage
+from riskflow.contracts.base import Contract
+from riskflow.contracts.members_runs import (
+    COMPARISON,
+    DECOMPOSITION,
+    DEFINITIONS,
+    SCENARIOS,
+    TRANSFER_POOLS,
+    TRANSFERS,
+)
+from riskflow.contracts.members_scores import REJECTED, SCORES
+from riskflow.contracts.members_sources import SPANS
+from riskflow.errors import RiskflowError
+from riskflow.members.record import runs_of
+from riskflow.members.registry import finish_within, prepare, start_within
+from riskflow.publish.warehouse import execute_script, transaction
+from riskflow.receipts import Receipt
+
+
+@dataclass(frozen=True)
+class Target:
+    """A warehouse table: the script that replaces a run's rows, and the contract of the artifact it reads."""
+
+    script: str
+    contract: Contract
+
+
+TARGETS = {
+    "main_runs.risk_scores": Target("publish_scores.sql", SCORES),
+    "main_intermediate.enrolment_spans": Target("publish_spans.sql", SPANS),
+    "main_intermediate.rejected_evidence": Target("publish_rejected.sql", REJECTED),
+    "main_analytics.run_comparison": Target("publish_comparison.sql", COMPARISON),
+    "main_analytics.decomposition": Target("publish_decomposition.sql", DECOMPOSITION),
+    "main_analytics.decomposition_definitions": Target("publish_definitions.sql", DEFINITIONS),
+    "main_analytics.decomposition_scenarios": Target("publish_scenarios.sql", SCENARIOS),
+    "main_analytics.transfers": Target("publish_transfers.sql", TRANSFERS),
+    "main_analytics.transfer_pools": Target("publish_transfer_pools.sql", TRANSFER_POOLS),
+}
+
+
+def publish(
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    run_id: str,
+    path: Path,
+    values: Mapping[str, object] | None = None,
+) -> int:
+    """Bring a table up to a run's artifact, inside a transaction; return how many rows were written.
+
+    `values` are the further columns that the table's script binds.
+    """
+    target = TARGETS[table]
+    artifact = artifacts.checked(path, target.contract)
+    key = {"table_name": table, "run_id": run_id}
+    known = connection.execute(resources.text(__package__, "publish_find.sql"), key).fetchone()
+    if known == (artifact.digest, artifact.rows):
+        return 0
+    bound = {"run_id": run_id, "path": str(path), **(values or {})}
+    execute_script(connection, resources.text(__package__, target.script), bound)
+    note = {**key, "digest": artifact.digest, "rows": artifact.rows}
+    connection.execute(resources.text(__package__, "publish_note.sql"), note)
+    return artifact.rows
+
+
+def run(
+    *,
+    run: Path,
+    tables: list[Path],
+    warehouse_file: Path,
+    config: MembersPublishStage,
+) -> Receipt:
+    """Publish the artifacts of one run and record its runs as completed.
+
+    `run` is the RUN artifact: the run's own row, and for a decomposition those of its scenarios. `tables` are
+    artifacts of the contracts in TARGETS; each contract has one table.
+    """
+    recorded = runs_of(run, config.runs)
+    own = next((one for one in recorded if one.identity.analysis_type != "scoring"), recorded[0])
+    run_id = own.identity.run_id
+    values = _bound(own.identity.config)
+    written = {}
+    with transaction(warehouse_file) as connection:
+        prepare(connection)
+        for one in recorded:
+            start_within(connection, one)
+        for path in tables:
+            table = _table_of(path)
+            written[table] = publish(connection, table, run_id, path, values)
+        for one in recorded:
+            finish_within(connection, one.identity.run_id, "completed")
+    return Receipt(counts=written, facts={"run_id": run_id, "warehouse": str(warehouse_file)})
+
+
+def _bound(config: Mapping[str, object]) -> dict[str, object]:
+    names = ("run_id_a", "run_id_b", "population")
+    return {name: config[name] for name in names if name in config}
+
+
+def _table_of(path: Path) -> str:
+    contract = pl.read_parquet_metadata(path).get("riskflow.contract")
+    for table, target in TARGETS.items():
+        if target.contract.name == contract:
+            return table
+    raise RiskflowError(
+        f"{path} is {contract or 'no riskflow artifact'}, which the warehouse has no table for",
+        f"it takes {', '.join(sorted(target.contract.name for target in TARGETS.values()))}",
+    )
