@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psycopg
 
+from riskflow.publish.postgres_tables import SqlFile
 from tests.services.needs import SERVICES, free_port, missing
 
 
@@ -46,6 +47,30 @@ class PostgresServer:
             timeout=60,
             stdin=subprocess.DEVNULL,
             env=os.environ | {"PG_PROFILE": self._profile},
+        )
+
+    def run_sql_file(self, database: str, file: SqlFile, **variables: str) -> None:
+        """Run a psql script as the superuser, the way its first lines say."""
+        settings = [part for name, value in variables.items() for part in ("-v", f"{name}={value}")]
+        command = [
+            "psql",
+            "-X",
+            "-q",
+            "-v",
+            "ON_ERROR_STOP=1",
+            *settings,
+            "-h",
+            "127.0.0.1",
+            "-p",
+            str(self.port),
+        ]
+        subprocess.run(
+            [*command, "-U", "postgres", "-d", database],
+            input=file.text(),
+            text=True,
+            check=True,
+            timeout=60,
+            env=os.environ | {"PGPASSWORD": self.password},
         )
 
     def connect(self, database: str = "postgres", **more: object) -> psycopg.Connection:

@@ -315,7 +315,13 @@ def test_the_stages_from_graph_to_features(neo4j_server: Neo4jServer, tmp_path: 
     artifacts.write(held.nodes, nodes, NODES)
     artifacts.write(held.edges, edges, EDGES)
     npis = held.nodes.drop_nulls("npi").select("npi")
-    values = {"npi_luhn_ok": True, "in_registry": False, "has_payments": True, "in_exclusions": False, "is_owned": True}
+    values = {
+        "npi_luhn_ok": True,
+        "in_registry": False,
+        "has_payments": True,
+        "in_exclusions": False,
+        "is_owned": True,
+    }
     rows = npis.select(
         (pl.col(name) if name == "npi" else pl.lit(values.get(name))).cast(dtype).alias(name)
         for name, dtype in UNIVERSE.schema.items()

@@ -16,6 +16,7 @@ from riskflow.config.base import Section, StageConfig, leaf_values
 from riskflow.config.members import MembersConfig
 from riskflow.config.notes import NotesConfig
 from riskflow.config.providers import ProvidersConfig
+from riskflow.config.publish import PublishConfig
 from riskflow.errors import RiskflowError
 
 Track = Literal["providers", "members", "notes"]
@@ -33,6 +34,7 @@ class RiskflowConfig(Section):
     providers: ProvidersConfig = ProvidersConfig()
     members: MembersConfig = MembersConfig()
     notes: NotesConfig = NotesConfig()
+    publish: PublishConfig = PublishConfig()
 
 
 class ConfigError(RiskflowError):

@@ -1,0 +1,47 @@
+-- The predecessor's columns first, under its names and types; then ours. row_hash is over all published columns.
+CREATE TABLE provider_risk_scores (
+    npi text PRIMARY KEY,
+    risk_score numeric(6, 2),
+    risk_label text,
+    r_raw numeric(8, 4),
+    billing double precision,
+    ownership double precision,
+    trajectory double precision,
+    exclusion double precision,
+    concentration double precision,
+    billing_outlier_percentile double precision,
+    peer_taxonomy text,
+    peer_state text,
+    peer_count bigint,
+    data_window_years integer [],
+    flags jsonb NOT NULL,
+    components jsonb NOT NULL,
+    display_name text,
+    entity_type text,
+    risk_score_exact double precision,
+    r_raw_exact double precision,
+    rank bigint,
+    coverage double precision NOT NULL,
+    peer_basis text,
+    contributions jsonb NOT NULL,
+    reasons text [] NOT NULL,
+    nearest_exclusion_hops bigint,
+    nearest_exclusion_path text [],
+    payments_after_exclusion numeric(18, 2),
+    previous_risk_score double precision,
+    score_change double precision,
+    previous_rank bigint,
+    rank_change bigint,
+    not_scored_reason text,
+    method text NOT NULL,
+    method_version text NOT NULL,
+    row_hash bigint NOT NULL,
+    run_id text NOT NULL,
+    updated_at timestamptz NOT NULL
+);
+
+CREATE TABLE provider_risk_scores_history (
+    LIKE provider_risk_scores,
+    replaced_by text NOT NULL,
+    replaced_at timestamptz NOT NULL
+);

@@ -1,0 +1,5 @@
+-- Rows that the table does not hold, or holds with another hash.
+SELECT r.* EXCLUDE (publish_key)
+FROM rows_to_publish AS r
+ANTI JOIN held ON r.publish_key = held.publish_key AND r.row_hash = held.row_hash
+ORDER BY r.publish_key
