@@ -15,7 +15,7 @@ from test_graph_build import A, B, active, built, ownership
 
 from riskflow import artifacts
 from riskflow.config.providers import ExclusionsSection, GraphSection, GraphStage, ScoringSection, TableSource
-from riskflow.contracts.providers_sources import EDGES, NODES
+from riskflow.contracts.providers_sources import EDGES, NODES, REGISTRY
 from riskflow.contracts.providers_universe import UNIVERSE
 from riskflow.errors import RiskflowError
 from riskflow.providers import ingest
@@ -152,7 +152,7 @@ def test_fault_08_payments_after_exclusion_are_computed() -> None:
 
 def test_fault_11_excluded_providers_without_payments_and_owned_facilities_have_rows() -> None:
     listed, owned = exclusions({"npi": B}), ownership({"owned_id": f"npi:{A + 5}", "owned_npi": A + 5})
-    registry = pl.DataFrame(schema=ingest.REGISTRY.schema)
+    registry = pl.DataFrame(schema=REGISTRY.schema)
     everybody = universe(registry, pl.DataFrame({"npi": [A]}), listed, owned)
     assert everybody["npi"].to_list() == sorted([A, B, A + 5])
     rows = features(built(owned, newest_active(listed, AS_OF)), *everybody["npi"])
