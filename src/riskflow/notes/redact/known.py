@@ -82,6 +82,9 @@ _STREET_FORMS = {
     "west": "w",
 }
 _SHORTEST_NUMBER = 4
+_SPACED_NUMBER = 7
+"""Digits from which a number is also found with spaces in it."""
+_COUNTRY_CODE = re.compile(r"(?:(?<!\d)\+?1[\s.-]?)?\(?$")
 _INITIALS_THAT_ARE_WORDS = word_set("abbreviations_of_two_letters")
 
 
@@ -197,7 +200,9 @@ def _add_street(known: Known, kind: str, words: list[str]) -> None:
     for form in (words, short):
         _add_phrase(known, kind, form)
         if form[0].isdigit() and len(form) > 1:
-            _add_phrase(known, kind, form[: 3 if len(form) > 2 else 2])
+            _add_phrase(known, kind, form[:3])
+            if len(form[1]) > 3 and form[1] not in ordinary_words():
+                _add_phrase(known, kind, form[:2])
             if len(form) > 2 and not form[1].isdigit():
                 _add_phrase(known, kind, form[1:3] if len(form[1]) > 1 else form[1:4])
 
@@ -260,7 +265,7 @@ def _phrase_spans(text: str, tokens: list[_Token], known: Known) -> Iterator[tup
             found = tokens[place : place + len(words)]
             if tuple(t.word for t in found) != words or not _close(text, found):
                 continue
-            if len(words) == 1 and words[0] in ordinary_words() and not token.capital:
+            if not any(t.capital for t in found) and all(w in ordinary_words() for w in words):
                 continue
             yield token.start, found[-1].end, kind, "known:phrase"
 
@@ -294,9 +299,9 @@ def _is_name(tokens: list[_Token], place: int, known: Known) -> bool:
         return False
     if not needs_capital or token.capital:
         return True
-    before = tokens[place - 1].word if place else ""
-    after = tokens[place + 1].word if place + 1 < len(tokens) else ""
-    return before in _TITLES or before in known.words or after in known.words
+    beside = [tokens[at] for at in (place - 1, place + 1) if 0 <= at < len(tokens)]
+    titled = place > 0 and tokens[place - 1].word in _TITLES
+    return titled or any(other.word in known.words and not other.capital for other in beside)
 
 
 def _before_name(text: str, tokens: list[_Token], place: int) -> int:
@@ -364,9 +369,9 @@ def _number_spans(text: str, known: Known) -> Iterator[tuple[int, int, str, str]
             for group_start, group_end in groups[first:]:
                 digits += text[group_start:group_end]
                 kind = known.numbers.get(digits)
-                if kind:
-                    opened = start - (text[start - 1 : start] == "(")
-                    yield opened, group_end, kind, "known:number"
+                if kind and (len(digits) >= _SPACED_NUMBER or " " not in text[start:group_end]):
+                    opened = _COUNTRY_CODE.search(text, max(0, start - 5), start)
+                    yield (opened.start() if opened else start), group_end, kind, "known:number"
 
 
 def known_by_patient(identifiers: pl.DataFrame) -> dict[str, Known]:

@@ -64,7 +64,7 @@ def redact(
     spans = _per_note(rows, texts, extend_names(texts, found.spans))
     own = detect_known(rows, identifiers)
     merged = merge_spans(pl.concat([spans, own, _markers(rows["text"])]))
-    settled, unstable = _settled(rows, merged)
+    settled, unstable = _settled(rows, merged, (rule_detector(), TermDetector(policy)))
     failed = _failed_rows(rows, texts, found.failed) | dict.fromkeys(unstable, "redaction does not settle")
     outcome = _outcome(rows, settled, failed, policy, key)
     shown = settled.filter(~pl.col("text_id").is_in(list(failed)))
@@ -141,7 +141,9 @@ def _markers(texts: pl.Series) -> pl.DataFrame:
     )
 
 
-def _settled(rows: pl.DataFrame, spans: pl.DataFrame) -> tuple[pl.DataFrame, set[int]]:
+def _settled(
+    rows: pl.DataFrame, spans: pl.DataFrame, detectors: Sequence[Detector]
+) -> tuple[pl.DataFrame, set[int]]:
     """Look at the redacted texts again with the rules until nothing more is found.
 
     A removed name can bare a pattern that it broke (a number beside it). Returns the spans in offsets of the
@@ -152,14 +154,14 @@ def _settled(rows: pl.DataFrame, spans: pl.DataFrame) -> tuple[pl.DataFrame, set
     for _ in range(MOST_ROUNDS):
         if pending.is_empty():
             return spans, set()
-        more = _residual(texts, spans.filter(pl.col("text_id").is_in(pending.implode())))
+        more = _residual(texts, spans.filter(pl.col("text_id").is_in(pending.implode())), detectors)
         pending = more["text_id"].unique()
         if not more.is_empty():
             spans = merge_spans(pl.concat([spans, more]))
     return spans, set(pending.to_list())
 
 
-def _residual(texts: pl.Series, spans: pl.DataFrame) -> pl.DataFrame:
+def _residual(texts: pl.Series, spans: pl.DataFrame, detectors: Sequence[Detector]) -> pl.DataFrame:
     rows, marked, places = [], [], []
     for row, offsets in _offsets_by_row(spans).items():
         text = texts[row]
@@ -167,7 +169,7 @@ def _residual(texts: pl.Series, spans: pl.DataFrame) -> pl.DataFrame:
         marked.append(replaced(text, offsets, lambda kind, _: marker(kind)))
         places.append(_Places(offsets))
     unique = pl.Series("text", marked, dtype=pl.String).unique(maintain_order=True)
-    detected = rule_detector().detect(unique.to_list()).spans
+    detected = pl.concat([detector.detect(unique.to_list()).spans for detector in detectors])
     if detected.is_empty():
         return detected
     extended = extend_names(unique, detected)
