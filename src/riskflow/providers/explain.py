@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
@@ -83,19 +84,42 @@ def run(
     shard_features = [
         artifacts.read(path, FEATURES, columns=FEATURE_COLUMNS) for path in planned_files(features, plan)
     ]
-    graph = pl.concat(shard_features)
-    facts = artifacts.read(exclusion_facts, EXCLUSION_FACTS)
-    names = artifacts.read(universe, UNIVERSE, columns=["npi", "display_name", "entity_type"])
-    placed = artifacts.read(ranks, RANKS)
-    rows = artifacts.scan(merged, MERGED)
-    slices = [
-        explained_scores(rows.slice(start, _SLICE).collect(), placed, graph, facts, names, before, config)
-        for start in range(0, max(placed.height, 1), _SLICE)
-    ]
-    scores = pl.concat(slices)
+    tables = (
+        artifacts.read(ranks, RANKS),
+        pl.concat(shard_features),
+        artifacts.read(exclusion_facts, EXCLUSION_FACTS, columns=["npi", "payments_after_exclusion_cents"]),
+        artifacts.read(universe, UNIVERSE, columns=["npi", "display_name", "entity_type"]),
+    )
+    del shard_features
+    scores = _stacked(list(_slices(artifacts.scan(merged, MERGED), tables, before, config)))
+    del tables  # the sentences alone fill half a gigabyte for the whole country
     artifacts.write(scores, output, SCORES)
     counts = {"providers": scores.height, "flagged": int((scores["flags"] != "[]").sum())}
     return Receipt(counts={**counts, "compared": scores["previous_rank"].count()})
+
+
+def _slices(
+    merged: pl.LazyFrame,
+    tables: tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame, pl.DataFrame],
+    previous: pl.DataFrame | None,
+    config: ExplainStage,
+) -> Iterator[pl.DataFrame]:
+    """Yield the explained scores of a range of NPIs after the other; at least one, which may be empty."""
+    total = merged.select(pl.len()).collect().item()
+    for start in range(0, max(total, 1), _SLICE):
+        rows = merged.slice(start, _SLICE).collect()
+        within = pl.col("npi").is_between(rows["npi"].min(), rows["npi"].max())
+        ranks, features, facts, names = (table.filter(within) for table in tables)
+        yield explained_scores(rows, ranks, features, facts, names, previous, config)
+
+
+def _stacked(slices: list[pl.DataFrame]) -> pl.DataFrame:
+    """Return the slices as one frame of one chunk, freeing each column of the slices once it is copied."""
+    columns = []
+    for name in slices[0].columns:
+        columns.append(pl.concat([rows[name] for rows in slices], rechunk=True))
+        slices[:] = [rows.drop(name) for rows in slices]
+    return pl.DataFrame(columns)
 
 
 def with_change(scores: pl.DataFrame, previous: pl.DataFrame | None) -> pl.DataFrame:
