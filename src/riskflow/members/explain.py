@@ -27,12 +27,10 @@ DROPPED = {
     "hierarchy": "dropped: a more severe HCC of its hierarchy is present",
     "rxc_hierarchy": "dropped: a stronger RXC is present",
     "exclusion": "dropped: not a payment HCC of this model",
-    "group": "replaced by its group",
     "acf": "dropped: the affiliated cost factor's condition does not hold",
     "severity": "dropped: a higher severity is present",
     "maturity": "dropped: another maturity or sex term takes its place",
 }
-INTERNAL = ("SEVERE", "TRANSPLANT", "IHCC_", "HCC_CNT")
 
 
 @dataclass(frozen=True)
@@ -177,7 +175,9 @@ class _Watcher:
         now = values[:, 0]
         for row in np.flatnonzero(now != self._before):
             name = self._compiled.variables[row]
-            self.events.append((step.phase, name, self._event(step, row, int(now[row])), self._because(step)))
+            self.events.append(
+                (step.phase, name, self._event(step, int(row), int(now[row])), self._because(step))
+            )
         self._before = now.copy()
 
     def _event(self, step: Step, row: int, value: int) -> str:
@@ -185,6 +185,8 @@ class _Watcher:
             return f"counted: {value}"
         if value:
             return "set"
+        if step.phase == "group":
+            return f"replaced by {', '.join(self._compiled.variables[one] for one in step.ones)}"
         return DROPPED.get(step.phase, "dropped")
 
     def _because(self, step: Step) -> str:
