@@ -297,8 +297,6 @@ def _top(scores: pl.DataFrame, scored: pl.DataFrame, top: int) -> Section:
         Column("contributions", "Contributions", "stack", tones=COMPONENT_TONES, scale=scale, meaning=RAW),
         Column("reasons", "Why", "list"),
     ]
-    if (rows["paid_after"] > 0).any():
-        columns.append(Column("paid_after", "Paid while excluded", "money", meaning=AFTER))
     if rows["score_change"].count():
         columns.append(Column("score_change", "Change", "signed", digits=1))
     blocks: list[Block] = [

@@ -127,7 +127,6 @@ def top_providers(scored: pl.DataFrame, top: int) -> pl.DataFrame:
                 "contributions"
             ),
             "reasons",
-            (pl.col("payments_after_exclusion_cents") / 100).alias("paid_after"),
             "score_change",
         )
     )
