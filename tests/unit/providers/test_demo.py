@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from riskflow.providers import demo, demo_files, demo_layout, ingest, npi, raw
+from riskflow.providers import demo, demo_files, demo_layout, demo_tables, ingest, npi, raw
 from riskflow.quarantine import QUARANTINE
 
 SPEC = demo.DemoSpec(providers=3_000, seed=11)
@@ -76,6 +76,24 @@ def test_parquet_holds_the_same_rows_as_csv(tmp_path: Path, tables: dict[str, in
         assert ingest.ingest(raw.files(sources[name], name), sources[name], name).kept.equals(
             tables[name].kept
         )
+
+
+def test_blocks_differ_and_fit_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (demo, demo_tables):
+        monkeypatch.setattr(module, "BLOCK", 400)
+    spec = demo.DemoSpec(providers=1_000, dirt=0)
+    people, dirt = demo.population(spec), demo.Dirt()
+    blocks = list(demo.payments(people, spec, dirt))
+    place = pl.DataFrame({"npi": people.npi.astype(str), "place": range(1_000)})
+    first, second, _ = [
+        set(block.join(place, on="npi").select(pl.col("place") % 400, "year", "program").rows())
+        for block in blocks
+    ]
+    assert len(first & second) < 0.8 * len(
+        first
+    )  # the same draws in each block would agree almost everywhere
+    listed = pl.concat(demo_tables.registry(people, spec, dirt))
+    assert set(people.npi.tolist()) <= set(listed["npi"].cast(pl.Int64)) and listed.height == 1_100
 
 
 def test_npis_never_repeat_and_have_a_check_digit() -> None:

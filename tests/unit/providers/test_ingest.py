@@ -43,6 +43,7 @@ def broken(result: ingest.Ingested) -> list[tuple[str, int]]:
         ("M857615100,2020,Medicaid,1,1,1", "payments.npi_invalid"),
         ("857615100,2020,Medicaid,1,1,1", "payments.npi_invalid"),
         ("0123456789,2020,Medicaid,1,1,1", "payments.npi_invalid"),
+        ("01000000001,2020,Medicaid,1,1,1", "payments.npi_invalid"),
         ("1.23456789e9,2020,Medicaid,1,1,1", "payments.npi_invalid"),
         (",2020,Medicaid,999,1,1", "payments.npi_missing"),
         (" ,2020,Medicaid,999,1,1", "payments.npi_invalid"),
