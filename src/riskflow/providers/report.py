@@ -143,6 +143,10 @@ def _glance(scores: pl.DataFrame, scored: pl.DataFrame, settings: dict[str, str]
         ),
     ]
     blocks: list[Block] = [Headline(numbers)]
+    if settings.get("source.kind") == '"demo"':
+        blocks.append(
+            Callout("Generated demo data: no provider, name or payment on this page is real.", "warning")
+        )
     if settings.get("scoring.method") == '"claidex"':
         blocks.append(
             Callout("Scored by the predecessor's formulas (method claidex), for comparison.", "warning")

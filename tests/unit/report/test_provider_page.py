@@ -13,7 +13,7 @@ from riskflow.config.providers import ReportSection, ReportStage, TiersSection
 from riskflow.contracts.providers_scores import COMPONENTS, FACTORS, GROUP_CHANGES, TIERS
 from riskflow.contracts.providers_sources import MATCHES
 from riskflow.providers import report, report_data
-from riskflow.receipts import load
+from riskflow.receipts import Receipt, load
 from riskflow.report import Callout, Chart, Headline, Number, Section, Table
 from tests.unit.report.synthetic import backtest_frame, quarantine_frame, results_folder, scores_frame
 from tests.unit.report.test_page import outline
@@ -231,3 +231,15 @@ def test_the_date_of_the_score_comes_from_the_receipts(results: Path) -> None:
         SCORES, backtest=None, matches=None, changes=None, quarantined=[], receipts=[receipt], config=CONFIG
     )
     assert "as of 2024-12-31" in made.lead
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [("source.kind", "demo", "Generated demo data"), ("scoring.method", "claidex", "predecessor's formulas")],
+)
+def test_demo_data_and_the_predecessors_method_are_called_so(key: str, value: str, said: str) -> None:
+    telling = Receipt(stage="t.s", params={f"config.{key}": f'"{value}"'})
+    silent = [block.text for block in blocks(plain_page()["At a glance"], Callout)]
+    told = [block.text for block in blocks(page(receipts=[telling])["At a glance"], Callout)]
+    assert not any(said in text for text in silent)
+    assert any(said in text for text in told)
