@@ -207,10 +207,8 @@ def _births(spans: pl.DataFrame, numbers: Ints) -> Ints:
 
 
 def _males(spans: pl.DataFrame) -> npt.NDArray[np.uint8]:
-    known = spans.select(
-        (pl.col("sex").is_in(["M", "F"]) & pl.col("date_of_birth").is_not_null()).all()
-    ).item()
-    if not known:
+    known = pl.col("sex").is_in(["M", "F"]).fill_null(False) & pl.col("date_of_birth").is_not_null()
+    if not spans.select(known.all()).item():
         raise RiskflowError("sex is not M or F, or date_of_birth is missing", "quarantine such spans first")
     return (spans["sex"] == "M").to_numpy().astype(np.uint8)
 

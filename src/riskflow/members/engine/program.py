@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import reduce
+from functools import lru_cache, reduce
 
 import numpy as np
 import numpy.typing as npt
@@ -49,6 +49,7 @@ class Program:
         return self.variables.index(variable)
 
 
+@lru_cache(maxsize=16)
 def shared_variables(tables: TableSet) -> tuple[str, ...]:
     """Return the variables that diagnoses, drugs and enrolment set: HCCs, then RXCs and ACFs, then inputs."""
     hccs = tables.categories["variable"].unique().sort()
@@ -56,6 +57,7 @@ def shared_variables(tables: TableSet) -> tuple[str, ...]:
     return (*hccs, *drugs, *INPUTS)
 
 
+@lru_cache(maxsize=48)
 def compiled(tables: TableSet, model: str) -> Program:
     """Return a model's program."""
     shared = shared_variables(tables)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 
 import numpy as np
 import numpy.typing as npt
@@ -81,6 +81,7 @@ def score(spans: pl.DataFrame, diagnoses: pl.DataFrame, drugs: pl.DataFrame, tab
     return Scored(scores, pl.concat(rejected))
 
 
+@lru_cache(maxsize=16)
 def priced(tables: TableSet) -> tuple[list[str], list[Prices]]:
     """Return the names of all paid variables, and each model's program and prices (in the order of MODELS)."""
     names = tables.coefficients["variable"].unique().sort().to_list()

@@ -21,9 +21,12 @@ INPUTS = ("AGE_LAST", "ENROLDURATION", "MALE", "FEMALE")
 LATEST = "latest"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TableSet:
-    """The tables of one benefit year and vintage; `release` is what CMS calls it, `rank` its place in time."""
+    """The tables of one benefit year and vintage; `release` is what CMS calls it, `rank` its place in time.
+
+    Two sets are equal only if they are the same object, so that what is compiled from one can be cached.
+    """
 
     benefit_year: int
     vintage: str
