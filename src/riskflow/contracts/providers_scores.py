@@ -55,7 +55,7 @@ METRICS = Contract(
 
 PROGRAMS = Contract(
     name="providers_programs",
-    version=1,
+    version=2,
     title="One row per provider: the largest program of its newest years, and the totals it is a share of",
     key=("npi",),
     columns={
@@ -66,6 +66,9 @@ PROGRAMS = Contract(
         "top_cents": column(pl.Int64, "Payments of that program, in cents"),
         "net_cents": column(pl.Int64, "Payments of all programs, refunds deducted, in cents"),
         "positive_cents": column(pl.Int64, "Payments of programs above 0, in cents", at_least(0)),
+        "programs_in_data": column(
+            pl.Int64, "How many programs the payments of the window cover", at_least(1)
+        ),
     },
 )
 

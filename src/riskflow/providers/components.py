@@ -53,10 +53,15 @@ def payment_components(means: pl.DataFrame, method: Method) -> pl.DataFrame:
 def concentration(components: ComponentsSection, method: Method) -> pl.Expr:
     """Return 0 up to the floor share of the top program, rising to 100 at one program only.
 
-    v1: the share is of programs with positive payments, null without any; claidex: of the net total.
+    v1: the share is of programs with positive payments; null without any, and null when the data cover one
+    program only, where every share is 1 and says nothing. claidex: the share of the net total.
     """
-    total = pl.col("net_cents" if method.name == "claidex" else "positive_cents")
-    share = pl.when(total > 0).then(quotient(pl.col("top_cents"), total))
+    if method.name == "claidex":
+        total, measurable = pl.col("net_cents"), pl.col("net_cents") > 0
+    else:
+        total = pl.col("positive_cents")
+        measurable = (total > 0) & (pl.col("programs_in_data") > 1)
+    share = pl.when(measurable).then(quotient(pl.col("top_cents"), total))
     floor = components.concentration_floor
     return quotient(100.0 * (share - floor), pl.lit(1.0 - floor)).clip(0.0, 100.0)
 

@@ -66,12 +66,18 @@ def yearly_metrics(
 
 
 def program_totals(
-    payments: pl.LazyFrame, *, last_year: int, window_years: int, newest_years: int
+    payments: pl.LazyFrame,
+    *,
+    last_year: int,
+    window_years: int,
+    newest_years: int,
+    programs_in_data: int | None = None,
 ) -> pl.DataFrame:
     """Return per NPI the largest program of the provider's own newest years, and the totals it is a share of.
 
     Columns: npi, top_program (ties: first by name), top_cents, net_cents (all programs, refunds deducted),
-    positive_cents (programs with payments above 0 only).
+    positive_cents (programs with payments above 0 only), programs_in_data (how many programs the payments of
+    the window cover; given when `payments` are those of a subset).
     """
     seen = payments.filter(_in_window(last_year, window_years))
     newest = seen.group_by("npi").agg(pl.col("year").max().alias("newest"))
@@ -92,8 +98,15 @@ def program_totals(
         .group_by("npi")
         .agg(pl.col("program").min().alias("top_program"))
     )
-    columns = ["npi", "top_program", "top_cents", "net_cents", "positive_cents"]
-    return per_provider.join(top, on="npi").select(columns).sort("npi").collect(engine="streaming")
+    if programs_in_data is None:
+        programs_in_data = seen.select(pl.col("program").n_unique()).collect(engine="streaming").item()
+    return (
+        per_provider.join(top, on="npi")
+        .with_columns(pl.lit(programs_in_data, pl.Int64).alias("programs_in_data"))
+        .select(list(PROGRAMS.schema))
+        .sort("npi")
+        .collect(engine="streaming")
+    )
 
 
 def measures(

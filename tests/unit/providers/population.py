@@ -130,6 +130,7 @@ class Run:
     reference: pl.DataFrame
     distribution: pl.DataFrame
     scores: pl.DataFrame
+    programs_in_data: int
 
     def row(self, npi: int) -> dict[str, object]:
         return self.scores.row(by_predicate=pl.col("npi") == npi, named=True)
@@ -150,7 +151,10 @@ def scored(
     paid = population.payments.lazy()
     metrics = yearly_metrics(paid, population.registry.lazy(), last_year=year, window_years=window)
     newest = settings.components.concentration_years
-    programs = program_totals(paid, last_year=year, window_years=window, newest_years=newest)
+    in_data = stored.programs_in_data if stored else population.payments["program"].n_unique()
+    programs = program_totals(
+        paid, last_year=year, window_years=window, newest_years=newest, programs_in_data=in_data
+    )
     reference = stored.reference if stored else peer_reference(metrics, method)
     percentiles = billing_percentiles(metrics, stored.metrics if stored else metrics, reference, method)
     npis = population.registry["npi"].to_list()
@@ -172,4 +176,4 @@ def scored(
     merged = merged_shards(parts, planned)
     distribution = stored.distribution if stored else score_distribution(merged)
     scores = merged.join(placed(merged, percentiles, distribution, settings.tiers), on="npi")
-    return Run(metrics, reference, distribution, scores)
+    return Run(metrics, reference, distribution, scores, in_data)

@@ -166,12 +166,25 @@ def test_fault_09_a_missing_component_is_missing_and_the_weights_renormalise():
     population = steady(8)
     one_year = population.payments.filter((pl.col("npi") != FIRST_NPI + 7) | (pl.col("year") == 2024))
     row = scored(replace(population, payments=one_year)).row(FIRST_NPI + 7)
-    present = {"billing": 0.30, "exclusion": 0.15, "concentration": 0.10}
-    assert row["trajectory"] is None and row["ownership"] is None
+    present = {"billing": 0.30, "exclusion": 0.15}
+    assert row["trajectory"] is None and row["ownership"] is None and row["concentration"] is None
     assert row["coverage"] == pytest.approx(sum(present.values()), abs=1e-12)
     expected = sum(w * row[name] for name, w in present.items()) / sum(present.values())
     assert row["r_raw"] == pytest.approx(expected, abs=1e-9)
     assert row["trajectory_contribution"] == row["ownership_contribution"] == 0.0
+
+
+def test_fault_09_concentration_is_missing_where_the_data_cover_one_program_only():
+    population = steady(8)
+    assert scored(population).scores["concentration"].null_count() == 8
+    second = population.with_payments([(FIRST_NPI, 2024, "Medicare", 1, 1, 1)])
+    two = scored(second).scores
+    assert two["concentration"].null_count() == 0
+    assert two["concentration"].max() == 100.0
+    assert (
+        scored(population, config(scoring={"method": "claidex"})).scores["concentration"].to_list()
+        == [100.0] * 8
+    )
 
 
 def test_fault_09_a_metric_with_a_null_input_is_left_out_not_zero():
