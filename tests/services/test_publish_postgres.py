@@ -297,7 +297,7 @@ def test_a_changed_table_is_named(
         ({"port": 1}, "no PostgreSQL answers at 127.0.0.1:1"),
         ({"user": "somebody"}, "refuses user somebody"),
         ({"password_file": "WRONG"}, "refuses user postgres"),
-        ({"password_file": "/nowhere/password"}, "publish.postgres.password_file: cannot read"),
+        ({"password_file": "/nowhere/password"}, "password_file of PostgreSQL: cannot read"),
         ({"database": "nothere"}, "has no database nothere"),
         ({"sslmode": "verify-full"}, "no TLS connection as asked"),
     ],

@@ -12,7 +12,7 @@ from typing import TypeVar
 import psycopg
 from psycopg import errors
 
-from riskflow.config.publish import PostgresSection
+from riskflow.config.postgres import PostgresConnection
 from riskflow.credentials import password
 from riskflow.errors import RiskflowError
 
@@ -28,7 +28,7 @@ Answer = TypeVar("Answer")
 
 
 @contextmanager
-def connected(section: PostgresSection) -> Iterator[psycopg.Connection]:
+def connected(section: PostgresConnection) -> Iterator[psycopg.Connection]:
     """Yield a connection in one transaction: committed at the end of the block, rolled back when it raises."""
     try:
         connection = psycopg.connect(
@@ -48,7 +48,7 @@ def connected(section: PostgresSection) -> Iterator[psycopg.Connection]:
         yield connection
 
 
-def retried(work: Callable[[], Answer], section: PostgresSection, doing: str) -> Answer:
+def retried(work: Callable[[], Answer], section: PostgresConnection, doing: str) -> Answer:
     """Return what `work` returns; try it again after transient errors, with growing pauses.
 
     `work` must be all or nothing: one transaction that can be repeated. Other errors become a
@@ -68,8 +68,8 @@ def retried(work: Callable[[], Answer], section: PostgresSection, doing: str) ->
         pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
 
-def explained(error: psycopg.Error, section: PostgresSection, doing: str) -> RiskflowError:
-    """Return the sentence for an error; nothing was published."""
+def explained(error: psycopg.Error, section: PostgresConnection, doing: str) -> RiskflowError:
+    """Return the sentence for an error; nothing was changed."""
     where = f"PostgreSQL {section.host}:{section.port}/{section.database}"
     state = error.sqlstate or ""
     names = [error.diag.table_name, error.diag.column_name, error.diag.constraint_name]
@@ -81,15 +81,15 @@ def explained(error: psycopg.Error, section: PostgresSection, doing: str) -> Ris
         )
     message = f": {error.diag.message_primary}" if state.startswith(_SAFE_CLASSES) else ""
     return RiskflowError(
-        f"{where}: {type(error).__name__} ({state}) while {doing}{message}{about}; nothing was published",
+        f"{where}: {type(error).__name__} ({state}) while {doing}{message}{about}; nothing was changed",
         _HINTS.get(state, "look at the tables that riskflow made there, and at the server's log"),
     )
 
 
 _HINTS = {
     "42501": "GRANT it: see src/riskflow/publish/roles.sql",
-    "42P01": "a table was dropped: drop the schema too, or restore the table; riskflow makes both",
-    "42703": "a column was dropped or renamed: put it back, or drop the schema and publish again",
+    "42P01": "check the table's name in the config; if riskflow made it, drop its schema and publish again",
+    "42703": "check the column's name in the config; if riskflow made it, drop its schema and publish again",
     "55P03": "another publisher holds the lock: wait for it, or raise publish.postgres.wait_seconds",
     "53100": "the server's disk is full: free space there and run the same command again",
 }
@@ -101,20 +101,20 @@ class _Refused(RiskflowError):
     transient = False
 
 
-def _refused(error: psycopg.OperationalError, section: PostgresSection) -> _Refused:
+def _refused(error: psycopg.OperationalError, section: PostgresConnection) -> _Refused:
     text = str(error)
     where = f"{section.host}:{section.port}"
     if "password authentication failed" in text or "no password supplied" in text or "pg_hba.conf" in text:
-        hint = f"check publish.postgres.user and password_file (or {PASSWORD_VARIABLE})"
+        hint = f"check the user and password_file in the config (or {PASSWORD_VARIABLE})"
         return _Refused(f"PostgreSQL at {where} refuses user {section.user}", hint)
     if f'database "{section.database}" does not exist' in text:
-        hint = "create it, or correct publish.postgres.database"
+        hint = "create it, or correct the database in the config"
         return _Refused(f"PostgreSQL at {where} has no database {section.database}", hint)
     if "SSL" in text or "certificate" in text:
-        hint = "check publish.postgres.sslmode and sslrootcert"
+        hint = "check sslmode and sslrootcert in the config"
         return _Refused(f"PostgreSQL at {where}: no TLS connection as asked ({section.sslmode})", hint)
     refused = _Refused(
-        f"no PostgreSQL answers at {where}", "start the server, or check publish.postgres.host and port"
+        f"no PostgreSQL answers at {where}", "start the server, or check host and port in the config"
     )
     refused.transient = True
     return refused
@@ -134,7 +134,7 @@ def _kind(error: psycopg.Error | _Refused) -> str:
     return error.message if isinstance(error, RiskflowError) else type(error).__name__
 
 
-def _password(section: PostgresSection) -> str | None:
+def _password(section: PostgresConnection) -> str | None:
     if section.password_file or os.environ.get(PASSWORD_VARIABLE):
-        return password(section.password_file, PASSWORD_VARIABLE, "publish.postgres.password_file")
+        return password(section.password_file, PASSWORD_VARIABLE, "password_file of PostgreSQL")
     return None

@@ -1,0 +1,239 @@
+"""Reading from a real PostgreSQL: one snapshot, flat memory, every value as it is, nothing lost between exports."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+import psycopg
+import pytest
+
+from riskflow.config.postgres import PostgresSource
+from riskflow.errors import RiskflowError
+from riskflow.sources import postgres as source
+from riskflow.sources.postgres import Export, export
+from tests.services.postgres_server import PostgresServer
+
+pytestmark = [pytest.mark.service, pytest.mark.xdist_group("postgres")]
+COLUMNS = {name: name for name in ("npi", "label", "paid", "share", "ok", "day", "updated_at", "tags")}
+MAKE = """
+CREATE SCHEMA raw;
+CREATE TABLE raw.rows (
+    npi bigint PRIMARY KEY, label text, paid numeric(12, 2), share float8, ok boolean, day date,
+    updated_at timestamptz NOT NULL, tags text[]
+);
+INSERT INTO raw.rows
+SELECT n, CASE n % 4 WHEN 0 THEN NULL WHEN 1 THEN '' WHEN 2 THEN 'a,"b' || chr(10) || 'é\\N' ELSE 'name ' || n END,
+       n * 1.25, CASE WHEN n % 7 = 0 THEN NULL ELSE n / 3.0 END, n % 2 = 0, DATE '2020-02-29' + n::int,
+       TIMESTAMPTZ '2024-01-01 00:00:00+00' + n * INTERVAL '1 minute', ARRAY['x', n::text]
+FROM generate_series(1, 1000) AS n
+"""
+
+
+@pytest.fixture
+def database(postgres_server: PostgresServer) -> Iterator[str]:
+    name = f"source_{time.monotonic_ns()}"
+    with postgres_server.connect() as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+        with postgres_server.connect(name) as inside:
+            inside.execute(MAKE)
+        yield name
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def connection(postgres_server: PostgresServer, database: str) -> Iterator[psycopg.Connection]:
+    with postgres_server.connect(database) as connected:
+        yield connected
+
+
+def section_of(server: PostgresServer, database: str, **changes: object) -> PostgresSource:
+    values = {"port": server.port, "database": database, "user": "postgres"}
+    return PostgresSource.model_validate(values | {"password_file": str(server.password_file)} | changes)
+
+
+def rows_export(folder: Path, **changes: object) -> Export:
+    values = {"table": "raw.rows", "columns": COLUMNS, "key": ["npi"], "output": folder / "rows.parquet"}
+    return Export(**(values | changes))  # type: ignore[arg-type]
+
+
+def test_every_value_arrives_as_it_is(
+    postgres_server: PostgresServer, database: str, connection: psycopg.Connection, tmp_path: Path
+) -> None:
+    table = rows_export(tmp_path)
+    done = export(section_of(postgres_server, database), [table], tmp_path / "watermarks.json")
+    assert (done["raw.rows"].read, done["raw.rows"].rows) == (1000, 1000)
+    found = pl.read_parquet(table.output)
+    columns = "npi, label, paid, share, ok, day, updated_at, tags::text"
+    expected = connection.execute(f"SELECT {columns} FROM raw.rows ORDER BY npi").fetchall()
+    assert found.rows() == expected
+
+
+def test_columns_are_renamed_and_chosen(
+    postgres_server: PostgresServer, database: str, tmp_path: Path
+) -> None:
+    table = rows_export(tmp_path, columns={"provider": "npi", "select": "label"}, key=["select", "provider"])
+    export(section_of(postgres_server, database), [table], tmp_path / "w.json")
+    found = pl.read_parquet(table.output)
+    assert found.columns == ["provider", "select"]
+    assert found.equals(found.sort("select", "provider", nulls_last=True))
+
+
+def test_all_tables_are_of_one_snapshot(
+    postgres_server: PostgresServer,
+    database: str,
+    connection: psycopg.Connection,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    connection.execute("CREATE TABLE raw.second AS SELECT npi FROM raw.rows")
+    first = rows_export(tmp_path)
+    second = rows_export(
+        tmp_path, table="raw.second", columns={"npi": "npi"}, output=tmp_path / "second.parquet"
+    )
+    copy = source._copy_to_parquet
+
+    def copying(*arguments: object) -> int:
+        rows = copy(*arguments)  # type: ignore[arg-type]
+        connection.execute("DELETE FROM raw.second WHERE npi > 10")
+        return rows
+
+    monkeypatch.setattr(source, "_copy_to_parquet", copying)
+    export(section_of(postgres_server, database), [first, second], tmp_path / "w.json")
+    assert connection.execute("SELECT count(*) FROM raw.second").fetchone() == (10,)
+    assert pl.read_parquet(second.output).height == 1000
+
+
+def test_increments_give_the_same_bytes_as_a_whole_export(
+    postgres_server: PostgresServer, database: str, connection: psycopg.Connection, tmp_path: Path
+) -> None:
+    section = section_of(postgres_server, database, updated_column="updated_at", overlap_minutes=10)
+    parts, whole = rows_export(tmp_path / "parts"), rows_export(tmp_path / "whole")
+    export(section, [parts], tmp_path / "parts.json")
+    newest = "TIMESTAMPTZ '2024-01-01 16:40:00+00'"  # of row 1000
+    connection.execute(
+        f"UPDATE raw.rows SET label = 'late', updated_at = {newest} - INTERVAL '9 minutes' WHERE npi = 5"
+    )
+    connection.execute(f"UPDATE raw.rows SET label = 'equal', updated_at = {newest} WHERE npi = 6")
+    connection.execute(
+        f"INSERT INTO raw.rows (npi, updated_at) VALUES (5000, {newest} + INTERVAL '1 second')"
+    )
+    done = export(section, [parts], tmp_path / "parts.json")["raw.rows"]
+    assert done.rows == 1001 and done.read < 20
+    export(section, [whole], tmp_path / "whole.json")
+    assert parts.output.read_bytes() == whole.output.read_bytes()
+    assert (tmp_path / "parts.json").read_text() == (tmp_path / "whole.json").read_text()
+
+
+def test_a_lost_file_or_watermark_reads_everything_again(
+    postgres_server: PostgresServer, database: str, tmp_path: Path
+) -> None:
+    section = section_of(postgres_server, database, updated_column="updated_at")
+    table = rows_export(tmp_path)
+    export(section, [table], tmp_path / "w.json")
+    before = table.output.read_bytes()
+    for lost in (table.output, tmp_path / "w.json"):
+        lost.unlink()
+        assert export(section, [table], tmp_path / "w.json")["raw.rows"].read == 1000
+        assert table.output.read_bytes() == before
+
+
+def test_an_empty_table_and_many_row_groups(
+    postgres_server: PostgresServer,
+    database: str,
+    connection: psycopg.Connection,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    connection.execute("CREATE TABLE raw.empty AS SELECT * FROM raw.rows LIMIT 0")
+    table = rows_export(tmp_path, table="raw.empty")
+    section = section_of(postgres_server, database)
+    assert export(section, [table], tmp_path / "w.json")["raw.empty"].rows == 0
+    assert pl.read_parquet(table.output).columns == list(COLUMNS)
+    monkeypatch.setattr(source, "ROW_GROUP_ROWS", 64)
+    monkeypatch.setattr(source, "BLOCK_BYTES", 1000)
+    small = rows_export(tmp_path, output=tmp_path / "small.parquet")
+    export(section, [small], tmp_path / "w.json")
+    assert pl.read_parquet(small.output)["npi"].to_list() == list(range(1, 1001))
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"table": "raw.gone"}, 'relation "raw.gone" does not exist'),
+        ({"columns": {"npi": "gone"}}, 'column "gone" does not exist'),
+        ({"table": 'raw.rows"; DROP TABLE raw.rows; --'}, "does not exist"),
+        ({"columns": {"npi": 'npi" FROM raw.rows; DROP TABLE raw.rows; --'}}, "does not exist"),
+        ({"key": ["gone"]}, "the key needs the columns gone"),
+    ],
+)
+def test_wrong_names_are_named_and_only_names(
+    postgres_server: PostgresServer,
+    database: str,
+    connection: psycopg.Connection,
+    tmp_path: Path,
+    changes: dict[str, object],
+    sentence: str,
+) -> None:
+    with pytest.raises(RiskflowError, match=sentence):
+        export(section_of(postgres_server, database), [rows_export(tmp_path, **changes)], tmp_path / "w.json")
+    assert connection.execute("SELECT count(*) FROM raw.rows").fetchone() == (1000,)
+    assert not list(tmp_path.glob("*.parquet"))
+
+
+def test_a_connection_cut_in_mid_copy_is_retried(
+    postgres_server: PostgresServer, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cuts: list[int] = []
+    groups = source._row_groups
+
+    def cutting(*arguments: object) -> object:
+        if not cuts:
+            cuts.append(1)
+            with postgres_server.connect() as other:
+                query = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'riskflow'"
+                other.execute(query)
+                time.sleep(0.3)
+            raise psycopg.OperationalError("connection lost")
+        return groups(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(source, "_row_groups", cutting)
+    table = rows_export(tmp_path)
+    assert (
+        export(section_of(postgres_server, database), [table], tmp_path / "w.json")["raw.rows"].rows == 1000
+    )
+    assert cuts == [1]
+
+
+EXPORT_IN_A_PROCESS = """
+import resource, sys
+from pathlib import Path
+from riskflow.config.postgres import PostgresSource
+from riskflow.sources.postgres import Export, export
+port, password, database, folder = sys.argv[1:]
+section = PostgresSource(port=int(port), database=database, user="postgres", password_file=password)
+columns = {name: name for name in ("n", "a", "b", "c")}
+for size in ("small", "large"):
+    table = Export(f"public.{size}", columns, ["n"], Path(folder) / f"{size}.parquet")
+    rows = export(section, [table], Path(folder) / "w.json")[f"public.{size}"].rows
+    print(rows, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_table(
+    postgres_server: PostgresServer, database: str, connection: psycopg.Connection, tmp_path: Path
+) -> None:
+    for name, rows in (("small", 250_000), ("large", 2_500_000)):
+        connection.execute(
+            f"CREATE TABLE {name} AS SELECT n, md5(n::text) AS a, md5(n::text || 'x') AS b, n * 1.5 AS c "
+            f"FROM generate_series(1, {rows}) AS n"
+        )
+    arguments = [str(postgres_server.port), str(postgres_server.password_file), database, str(tmp_path)]
+    command = [sys.executable, "-c", EXPORT_IN_A_PROCESS, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    (small_rows, small), (large_rows, large) = (map(int, line.split()) for line in done.stdout.splitlines())
+    assert (small_rows, large_rows) == (250_000, 2_500_000)
+    assert large < small + 150  # MiB, for ten times the rows
