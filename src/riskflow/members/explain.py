@@ -68,7 +68,7 @@ def explain(
     return Explanation(
         spans=scored.scores,
         variables=_variables(scored.scores, tables),
-        mapping=_mapping(enrolled, diagnoses, drugs, tables),
+        mapping=_mapping(spans, diagnoses, drugs, tables),
         events=pl.concat(
             [_events(enrolled, unit, diagnoses, drugs, tables) for unit in range(enrolled.units)]
         ),
@@ -97,52 +97,49 @@ def _variables(scores: pl.DataFrame, tables: TableSet) -> pl.DataFrame:
 
 
 def _mapping(
-    enrolled: Enrolment, diagnoses: pl.DataFrame, drugs: pl.DataFrame, tables: TableSet
+    spans: pl.DataFrame, diagnoses: pl.DataFrame, drugs: pl.DataFrame, tables: TableSet
 ) -> pl.DataFrame:
-    """Return what each single diagnosis or drug row marks, found by judging the rows one at a time."""
-    found = []
-    for row in range(diagnoses.height):
-        one = diagnoses[row]
-        marks = _empty_marks(enrolled, tables)
-        mark_diagnoses(enrolled, one, tables, marks)
-        code, day = one["code"].item(), one["service_date"].item()
-        found += [("diagnosis", one["diagnosis_id"].item(), code, day, name) for name in _marked(marks)]
-    for row in range(drugs.height):
-        one = drugs[row]
-        marks = _empty_marks(enrolled, tables)
-        mark_drugs(enrolled, one, tables, marks)
-        day = one["service_date"].item() if "service_date" in one.columns else None
-        code = one.select(pl.coalesce("ndc", "hcpcs")).item()
-        found += [("drug", one["drug_id"].item(), code, day, name) for name in _marked(marks)]
-    schema = {
-        "kind": pl.String,
-        "row_id": pl.Int64,
-        "code": pl.String,
-        "service_date": pl.Date,
-        "variable": pl.String,
-    }
-    frame = pl.DataFrame(found, schema=schema, orient="row")
+    """Return what each single diagnosis or drug row marks."""
+    rows = [
+        _marked_rows("diagnosis", spans, diagnoses, tables),
+        _marked_rows("drug", spans, drugs.with_columns(code=pl.coalesce("ndc", "hcpcs")), tables),
+    ]
     labels = tables.labels.select("variable", "label")
-    return frame.join(labels, on="variable", how="left", maintain_order="left")
+    return pl.concat(rows).join(labels, on="variable", how="left", maintain_order="left")
 
 
-def _empty_marks(enrolled: Enrolment, tables: TableSet) -> Marks:
-    return Marks(program.shared_variables(tables), enrolled.model)
-
-
-def _marked(marks: Marks) -> list[str]:
+def _marked_rows(kind: str, spans: pl.DataFrame, evidence: pl.DataFrame, tables: TableSet) -> pl.DataFrame:
+    """Judge every row apart from the others: each for a copy of the member that has this row alone."""
+    copies = pl.Series("member_id", [f"{row:09d}" for row in range(evidence.height)], dtype=pl.String)
+    enrolled = enrolment(copies.to_frame().join(spans.drop("member_id"), how="cross"), tables)
+    marks = Marks(program.shared_variables(tables), enrolled.model)
+    alone = evidence.with_columns(copies)
+    judge = mark_diagnoses if kind == "diagnosis" else mark_drugs
+    judge(enrolled, alone, tables, marks)
     names = list(marks.rows)
-    hit = np.zeros(len(names), np.bool_)
-    for block in marks.blocks():
-        hit |= block.marks.any(axis=1)
-    return [names[row] for row in np.flatnonzero(hit)]
+    found = sorted(
+        {
+            (int(enrolled.member[block.units[lane]]), names[variable])
+            for block in marks.blocks()
+            for variable, lane in np.argwhere(block.marks)
+        }
+    )
+    dated = pl.col("service_date") if "service_date" in evidence.columns else pl.lit(None, pl.Date)
+    picked = evidence[[row for row, _ in found]]
+    return picked.select(
+        pl.lit(kind).alias("kind"),
+        pl.col(f"{kind}_id").cast(pl.Int64).alias("row_id"),
+        "code",
+        dated.alias("service_date"),
+        pl.Series("variable", [name for _, name in found], dtype=pl.String),
+    )
 
 
 def _events(
     enrolled: Enrolment, unit: int, diagnoses: pl.DataFrame, drugs: pl.DataFrame, tables: TableSet
 ) -> pl.DataFrame:
     """Return what each statement changed for one enrollee, in order."""
-    marks = _empty_marks(enrolled, tables)
+    marks = Marks(program.shared_variables(tables), enrolled.model)
     mark_diagnoses(enrolled, diagnoses, tables, marks)
     mark_drugs(enrolled, drugs, tables, marks)
     block = next(block for block in marks.blocks() if unit in block.units)
