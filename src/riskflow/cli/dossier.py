@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,15 +64,18 @@ def origins_of(npi: str, results: Path, receipts: Sequence[Receipt]) -> Iterator
             holder = _file_with(npi, [_here(item.path, results) for item, _ in made])
             made = [pair for pair in made if _here(pair[0].path, results) == holder]
         for artifact, receipt in made[:1]:
-            git = receipt.run.get("git", {})
-            commit = git.get("commit", "")[:SHORT] or "no git"
             yield Origin(
                 number=number,
                 artifact=str(_here(artifact.path, results)),
                 stage=receipt.stage,
                 code_and_config=receipt.provenance[:SHORT],
-                commit=commit if git.get("clean", True) else f"{commit} (changed)",
+                commit=_commit(receipt.run.get("git", {})),
             )
+
+
+def _commit(git: Mapping[str, Any]) -> str:
+    commit: str = git.get("commit", "")[:SHORT]
+    return commit + ("" if git.get("clean") else " (changed)") if commit else "no git"
 
 
 def config_values(receipts: Sequence[Receipt]) -> dict[str, str]:

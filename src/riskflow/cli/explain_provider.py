@@ -96,7 +96,7 @@ def _show_components(found: Row, config: Mapping[str, str]) -> None:
 def _show_comparison(found: Row) -> None:
     heading("Compared with")
     if found["peer_basis"]:
-        say("peers", f"{found['peer_n']:,} with the same {found['peer_basis'].replace('+', ', ')}")
+        say("peers", f"{found['peer_n']:,} of the same {found['peer_basis'].replace('+', ', ')}")
     say("years", ", ".join(map(str, found["data_window_years"] or [])) or "no payments")
     if found["billing_outlier_percentile"] is not None:
         percentile = f"{found['billing_outlier_percentile']:.1f}"
@@ -132,7 +132,12 @@ def _show_ownership(found: Row) -> None:
         found[name]
         for name in ("nearest_exclusion_path", "chain_providers", "payments_after_exclusion_cents")
     )
-    say("owners", "no excluded owner within reach" if not path else f"{' → '.join(path)} (excluded)")
+    say(
+        "owners",
+        "no excluded owner within reach"
+        if not path
+        else f"{' → '.join(path)} (excluded, {found['nearest_exclusion_hops']} up)",
+    )
     if chain:
         say("chain", f"{found['chain_excluded_providers']:,} of {chain:,} other providers of it are excluded")
     say(

@@ -8,11 +8,14 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from riskflow.artifacts import Artifact
 from riskflow.cli import app
 from riskflow.cli import doctor as doctor_module
 from riskflow.cli.console import line, without_secrets
+from riskflow.cli.dossier import origins_of
 from riskflow.cli.seats import Seats
 from riskflow.errors import RiskflowError
+from riskflow.receipts import Receipt
 from tests.unit.report.synthetic import FIRST_NPI, results_folder
 
 runner = CliRunner()
@@ -220,3 +223,26 @@ def test_the_start_imports_no_track_and_no_heavy_library() -> None:
     code = f"import sys, riskflow.cli; print([m for m in {heavy!r} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_explain_shows_the_path_to_the_excluded_owner(results: Path) -> None:
+    done = runner.invoke(app, ["explain", "provider", str(FIRST_NPI + 4), "--results", str(results)])
+    assert "Provider 4 → Holding → Excluded Person (excluded, 2 up)" in done.stdout
+    assert "1 of 12 other providers" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("git", "told"),
+    [
+        ({}, "no git"),
+        ({"commit": "", "clean": False}, "no git"),
+        ({"commit": "0123456789abcdef", "clean": True}, "0123456789ab"),
+        ({"commit": "0123456789abcdef", "clean": False}, "0123456789ab (changed)"),
+    ],
+)
+def test_an_origin_tells_the_commit_and_whether_it_was_changed(
+    tmp_path: Path, git: dict[str, object], told: str
+) -> None:
+    made = Artifact("results/providers/ranks.parquet", "providers_ranks", 1, "d")
+    receipt = Receipt(stage="providers.rank", outputs=[made], run={"git": git})
+    assert [origin.commit for origin in origins_of("1234567893", tmp_path, [receipt])] == [told]
