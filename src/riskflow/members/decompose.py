@@ -137,15 +137,22 @@ def factorial(
 
 
 def factorial_moments(
-    runs: Sequence[Callable[[], pl.DataFrame]], index: MemberIndex, options: Options
+    runs: Sequence[Callable[[], pl.DataFrame]],
+    index: MemberIndex,
+    options: Options,
+    order: Sequence[int] | None = None,
 ) -> dict[str, list[Moments]]:
-    """Return per dimension the moments of each run; runs are made one at a time and let go."""
-    values: dict[str, list[Moments]] = {dimension: [] for dimension in index.segments}
-    for make in runs:
-        score, weight = run_set(aligned(make(), index), options.weight)
+    """Return per dimension the moments of each run; runs are made one at a time, in `order`, and let go."""
+    buckets = index.buckets(options.buckets)
+    values: dict[str, dict[int, Moments]] = {dimension: {} for dimension in index.segments}
+    for number in order or range(len(runs)):
+        score, weight = run_set(aligned(runs[number](), index), options.weight)
         for dimension, collected in values.items():
-            collected.append(moments(score, weight, index, dimension, index.buckets(options.buckets)))
-    return values
+            collected[number] = moments(score, weight, index, dimension, buckets)
+    return {
+        dimension: [collected[number] for number in sorted(collected)]
+        for dimension, collected in values.items()
+    }
 
 
 def turnover(runs: Runs, baseline: str, actual: str, index: MemberIndex, options: Options) -> pl.DataFrame:

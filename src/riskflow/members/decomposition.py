@@ -39,7 +39,6 @@ from riskflow.provenance import fingerprint
 from riskflow.receipts import Receipt
 
 _SEGMENT_COLUMNS = ["member_id", "span_id", "metal", "age_last", "state", "member_months"]
-_SCORED_COLUMNS = [*_SEGMENT_COLUMNS, "raw_score", "csr_adjusted_score"]
 
 
 @dataclass(frozen=True)
@@ -60,11 +59,12 @@ class ScenarioRuns:
         """`existing`: run id, or name of a data set's run → its SCORES artifact."""
         self._made, self._existing, self._year, self._code = made, existing, year, code
 
-    def spans(self, scenario: Scenario) -> pl.DataFrame:
-        """Return the scored spans of a scenario."""
+    def member_scores(self, scenario: Scenario, score: str) -> pl.DataFrame:
+        """Return the scores of a scenario's members, as compare.member_scores."""
         if "run" in scenario.settings:
-            return artifacts.read(self._path(scenario), SCORES, _SCORED_COLUMNS)
-        return self._made.span_scores(scenario.settings)
+            columns = ["member_id", "span_id", "member_months", score]
+            return member_scores(artifacts.read(self._path(scenario), SCORES, columns), score)
+        return self._made.member_scores(scenario.settings, score)
 
     def people(self, scenario: Scenario) -> pl.DataFrame:
         """Return the segments of a scenario's members, without scoring them."""
@@ -116,12 +116,13 @@ def decomposed(
     )
     told = _Told(definition, runs, options)
     if definition.factors:
-        values = factorial_moments([told.scored(one, section.score) for one in scenarios], index, options)
+        makers = [told.scored(place, one, section.score) for place, one in enumerate(scenarios)]
+        values = factorial_moments(makers, index, options, _thrifty_order(scenarios))
         names = [factor.name for factor in definition.factors]
         grid = definition.method == "grid"
         effects = pl.DataFrame(schema=EFFECTS) if grid else factorial(values, names, index, options)
     else:
-        frames = {one.name: told.scored(one, section.score)() for one in scenarios}
+        frames = {one.name: told.scored(place, one, section.score)() for place, one in enumerate(scenarios)}
         effects = _between(definition, frames, index, options)
     named = effects.select(pl.lit(definition.name).alias("name"), *EFFECTS)
     return Result(named, pl.DataFrame(told.rows, schema=SCENARIOS.schema, orient="row"), told.runs)
@@ -135,17 +136,17 @@ class _Told:
         self.rows: list[tuple[object, ...]] = []
         self.runs: list[RunIdentity] = []
 
-    def scored(self, scenario: Scenario, score: str) -> Callable[[], pl.DataFrame]:
+    def scored(self, position: int, scenario: Scenario, score: str) -> Callable[[], pl.DataFrame]:
         """Return what makes a scenario's member scores and notes its row."""
 
         def make() -> pl.DataFrame:
-            frame = member_scores(self._source.spans(scenario), score)
-            self._note(scenario, frame)
+            frame = self._source.member_scores(scenario, score)
+            self._note(position, scenario, frame)
             return frame
 
         return make
 
-    def _note(self, scenario: Scenario, frame: pl.DataFrame) -> None:
+    def _note(self, position: int, scenario: Scenario, frame: pl.DataFrame) -> None:
         identity = self._source.identity(scenario)
         if identity is not None:
             self.runs.append(identity)
@@ -158,7 +159,7 @@ class _Told:
         self.rows.append(
             (
                 self._name,
-                len(self.rows),
+                position,
                 scenario.name,
                 run_id,
                 settings,
@@ -189,6 +190,14 @@ def _ends(definition: DecompositionDefinition, scenarios: Sequence[Scenario]) ->
         by_people.pop(key, None)
         by_people[key] = one
     return list(by_people.values())
+
+
+def _thrifty_order(scenarios: Sequence[Scenario]) -> list[int]:
+    """Return the order in which neighbours share most of what they are made of."""
+    costly = ("run", "enrolment", "model", "diagnoses", "drugs", "csr")
+    return sorted(
+        range(len(scenarios)), key=lambda i: [scenarios[i].settings.get(name, "") for name in costly]
+    )
 
 
 def _between(

@@ -9,8 +9,7 @@ that equal inputs give equal bytes.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -25,6 +24,7 @@ Population = Literal["intersection", "baseline_population", "scenario_population
 Metric = Literal["mean", "sum"]
 Weight = Literal["members", "member_months"]
 ALL = "all"
+_REMEMBERED = 4
 
 
 @dataclass(frozen=True)
@@ -48,15 +48,26 @@ class MemberIndex:
 
     members: pl.Series
     segments: Mapping[str, tuple[list[str], IntArray]]
+    _places: list[tuple[pl.Series, IntArray]] = field(default_factory=list, repr=False, compare=False)
 
     def buckets(self, wanted: int) -> int:
         """Return the number of buckets: at most one per member."""
         return max(1, min(wanted, self.members.len()))
 
-    @cached_property
-    def frame(self) -> pl.DataFrame:
-        """The members as a frame to join runs to."""
-        return pl.DataFrame({"member_id": self.members})
+    def places(self, members: pl.Series) -> IntArray:
+        """Return each member's place in the index; the last few lists of members are remembered."""
+        for known, place in self._places:
+            if known is members or known.equals(members):
+                return place
+        numbered = pl.DataFrame({"member_id": self.members}).with_row_index("place")
+        wanted = pl.DataFrame({"member_id": members})
+        found = wanted.join(numbered, on="member_id", how="left", maintain_order="left")["place"]
+        if found.null_count():
+            raise RiskflowError("a run has members that the index of the decomposition lacks")
+        places: IntArray = found.cast(pl.Int64).to_numpy()
+        self._places.insert(0, (members, places))
+        del self._places[_REMEMBERED:]
+        return places
 
 
 def member_index(runs: list[pl.DataFrame], dimensions: list[str] | None = None) -> MemberIndex:
@@ -87,21 +98,16 @@ class AlignedRun:
 
 def aligned(run: pl.DataFrame, index: MemberIndex) -> AlignedRun:
     """Return a run (member_id, score, member_months; one row per member) in the order of the index."""
-    columns = run.select("member_id", "score", "member_months")
-    if columns.height == index.members.len() and columns["member_id"].equals(index.members):
-        placed = columns
-    else:
-        placed = index.frame.join(columns, on="member_id", how="left", maintain_order="left")
-        if placed.height != index.members.len():
-            raise RiskflowError(
-                "a run has more than one row for a member",
-                "average the spans of a member first (member_scores)",
-            )
-    return AlignedRun(
-        placed["score"].fill_null(0.0).to_numpy(),
-        placed["member_months"].fill_null(0.0).to_numpy(),
-        placed["score"].is_not_null().to_numpy(),
-    )
+    place = index.places(run["member_id"])
+    present = np.zeros(index.members.len(), np.bool_)
+    score, months = np.zeros(present.size), np.zeros(present.size)
+    present[place] = True
+    if int(present.sum()) != run.height:
+        raise RiskflowError(
+            "a run has more than one row for a member", "average the spans of a member first (member_scores)"
+        )
+    score[place], months[place] = run["score"].to_numpy(), run["member_months"].to_numpy()
+    return AlignedRun(score, months, present)
 
 
 @dataclass(frozen=True)

@@ -16,14 +16,12 @@ from typing import TypeVar
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from riskflow.contracts.members_tables import METALS
 from riskflow.errors import RiskflowError
 from riskflow.members import csr
-from riskflow.members.compare import member_scores
 from riskflow.members.engine import program
-from riskflow.members.engine.enrolment import Enrolment, enrolment
+from riskflow.members.engine.enrolment import Enrolment, Floats, enrolment
 from riskflow.members.engine.evidence import mark_diagnoses, mark_drugs
 from riskflow.members.engine.marks import Block, Marks
 from riskflow.members.engine.score import UNITS_PER_ONE, Prices, block_values, priced
@@ -69,18 +67,18 @@ class ScenarioScores:
         self._pieces: dict[tuple[str, ...], object] = {}
 
     def member_scores(self, settings: Mapping[str, str], score: str) -> pl.DataFrame:
-        """Return member_id, score and member_months of one scenario (full settings), one row per member."""
-        return member_scores(self.span_scores(settings), score)
+        """Return member_id, score and member_months of one scenario (full settings), as compare.member_scores."""
+        enrolled = self._enrolled(settings["enrolment"], settings["model"])
+        raw = self._raw(settings)
+        values = raw if score == "raw_score" else raw * self._factors(settings)
+        return _averaged(enrolled, values)
 
     def span_scores(self, settings: Mapping[str, str]) -> pl.DataFrame:
         """Return per span: member_id, span_id, metal, csr_indicator, state, age_last, member_months, both scores."""
         raw = self._raw(settings)
-        source = self._data_set(settings["enrolment"])
-        adjusting = self._tables(settings["csr"])
-        factors = csr.crossed_factors(adjusting.csr_factors, source.year, self._native_year(settings["csr"]))
-        return raw.join(
-            factors, on=["csr_indicator", "metal"], how="left", maintain_order="left"
-        ).with_columns((pl.col("raw_score") * pl.col("factor").fill_null(1.0)).alias("csr_adjusted_score"))
+        return self.people(settings).with_columns(
+            pl.Series("raw_score", raw), pl.Series("csr_adjusted_score", raw * self._factors(settings))
+        )
 
     def people(self, settings: Mapping[str, str]) -> pl.DataFrame:
         """Return per span: member_id, span_id, metal, csr_indicator, state, age_last and member_months."""
@@ -153,34 +151,79 @@ class ScenarioScores:
 
         return self._once(("enrolled", name, model), make)
 
+    def _rows(self, kind: str, name: str, model: str) -> pl.DataFrame:
+        """Return the diagnoses or drugs of a data set that the model's tables know, moved to the year."""
+
+        def make() -> pl.DataFrame:
+            source, tables = self._data_set(name), self._tables(model)
+            frame: pl.DataFrame = getattr(source, kind)
+            if kind == "diagnoses":
+                known = pl.col("code").is_in(tables.codes["code"].implode())
+            else:
+                listed = tables.drugs["code"].implode()
+                known = pl.col("ndc").is_in(listed) | pl.col("hcpcs").is_in(listed)
+            return moved(frame.filter(known), ("service_date",), self._year - source.year)
+
+        return self._once(("rows", kind, name, model), make)
+
     def _marks(self, kind: str, name: str, people: str, model: str) -> Marks:
         def make() -> Marks:
-            source, tables = self._data_set(name), self._tables(model)
-            enrolled = self._enrolled(people, model)
-            rows = moved(getattr(source, kind), ("service_date",), self._year - source.year)
+            tables, enrolled = self._tables(model), self._enrolled(people, model)
             marks = Marks(program.shared_variables(tables), enrolled.model)
-            (mark_diagnoses if kind == "diagnoses" else mark_drugs)(enrolled, rows, tables, marks)
+            mark = mark_diagnoses if kind == "diagnoses" else mark_drugs
+            mark(enrolled, self._rows(kind, name, model), tables, marks)
             return marks
 
         return self._once((kind, name, people, model), make)
 
-    def _raw(self, settings: Mapping[str, str]) -> pl.DataFrame:
+    def _raw(self, settings: Mapping[str, str]) -> Floats:
         people, model = settings["enrolment"], settings["model"]
         key = ("raw", people, model, settings["diagnoses"], settings["drugs"])
 
-        def make() -> pl.DataFrame:
+        def make() -> Floats:
             marks = [self._marks(kind, settings[kind], people, model) for kind in ("diagnoses", "drugs")]
-            enrolled = self._enrolled(people, model)
-            raw = raw_scores(enrolled, marks, self._prices(model))
-            return _span_frame(enrolled).with_columns(pl.Series("raw_score", raw))
+            return raw_scores(self._enrolled(people, model), marks, self._prices(model))
 
         return self._once(key, make)
 
+    def _factors(self, settings: Mapping[str, str]) -> Floats:
+        """Return the cost-sharing factor of every span of the enrolment."""
+        people, adjusting = settings["enrolment"], settings["csr"]
 
-_KEPT = {"tables": 16, "prices": 16, "enrolled": 1, "diagnoses": 2, "drugs": 2, "raw": 1}
+        def make() -> Floats:
+            years = self._data_set(people).year, self._native_year(adjusting)
+            table = csr.crossed_factors(self._tables(adjusting).csr_factors, *years)
+            spans = self._enrolled(people, settings["model"]).spans.select("csr_indicator", "metal")
+            found = spans.join(table, on=["csr_indicator", "metal"], how="left", maintain_order="left")
+            return found["factor"].fill_null(1.0).to_numpy()
+
+        return self._once(("factors", people, adjusting), make)
 
 
-def raw_scores(enrolled: Enrolment, marks: list[Marks], prices: list[Prices]) -> NDArray[np.float64]:
+_KEPT = {
+    "tables": 16,
+    "prices": 16,
+    "enrolled": 1,
+    "rows": 8,
+    "diagnoses": 2,
+    "drugs": 2,
+    "raw": 1,
+    "factors": 4,
+}
+
+
+def _averaged(enrolled: Enrolment, values: Floats) -> pl.DataFrame:
+    """Return members' scores: their spans' by member months, plainly where there is one span or no month."""
+    owner = enrolled.member[enrolled.unit_of_span]
+    count = np.bincount(owner, minlength=len(enrolled.members))
+    months = np.bincount(owner, enrolled.months, minlength=len(enrolled.members))
+    plain = (count == 1)[owner] | (months == 0)[owner]
+    weight = np.where(plain, 1.0 / count[owner], enrolled.months / np.where(plain, 1.0, months[owner]))
+    score = np.bincount(owner, values * weight, minlength=len(enrolled.members))
+    return pl.DataFrame({"member_id": enrolled.members, "score": score, "member_months": months})
+
+
+def raw_scores(enrolled: Enrolment, marks: list[Marks], prices: list[Prices]) -> Floats:
     """Return the raw score of every span: marks of diagnoses and drugs run through the models' programs.
 
     Coefficients are whole numbers of 1e-12 and below 2^53 in sum, so the float products are exact.
@@ -190,7 +233,7 @@ def raw_scores(enrolled: Enrolment, marks: list[Marks], prices: list[Prices]) ->
     workers = int(os.environ.get("POLARS_MAX_THREADS") or os.cpu_count() or 1)
     with ThreadPoolExecutor(workers) as pool:
         list(pool.map(work, *(part.blocks() for part in marks)))
-    spans: NDArray[np.float64] = by_metal[enrolled.metal, enrolled.unit_of_span] / UNITS_PER_ONE
+    spans: Floats = by_metal[enrolled.metal, enrolled.unit_of_span] / UNITS_PER_ONE
     return spans
 
 
@@ -198,7 +241,7 @@ def _score_block(
     enrolled: Enrolment,
     marks: Marks,
     prices: list[Prices],
-    by_metal: NDArray[np.float64],
+    by_metal: Floats,
     one: Block,
     other: Block,
 ) -> None:

@@ -5,6 +5,7 @@ import pytest
 
 from riskflow.errors import RiskflowError
 from riskflow.members import csr
+from riskflow.members.compare import member_scores
 from riskflow.members.demo import DemoSpec, generate
 from riskflow.members.engine.score import score
 from riskflow.members.factorial import full_settings
@@ -60,6 +61,16 @@ def test_moved_data_scores_as_in_its_own_year(scenarios):
     same = (moved["raw_score"] - engine["raw_score"]).abs() < 1e-12
     assert same.mean() > 0.99
     assert (moved["csr_adjusted_score"] / moved["raw_score"]).max() <= 1.12 + 1e-9
+
+
+@pytest.mark.parametrize("column", ["raw_score", "csr_adjusted_score"])
+def test_member_scores_are_those_of_the_comparison(scenarios, column):
+    settings = full_settings({"model": "2025", "data": "current"})
+    mine = scenarios.member_scores(settings, column)
+    expected = member_scores(scenarios.span_scores(settings), column)
+    assert mine["member_id"].equals(expected["member_id"])
+    assert (mine["score"] - expected["score"]).abs().max() < 1e-12
+    assert (mine["member_months"] - expected["member_months"]).abs().max() < 1e-12
 
 
 def test_order_of_scenarios_changes_nothing(scenarios):

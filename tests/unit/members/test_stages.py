@@ -18,8 +18,8 @@ from riskflow.config.members_runs import (
     MembersPublishStage,
     MembersRecordStage,
     MembersRunsSection,
-    MembersTransferStage,
     MembersTransfersSection,
+    MembersTransferStage,
 )
 from riskflow.contracts.members_runs import DECOMPOSITION, RUN, SCENARIOS, TRANSFER_POOLS
 from riskflow.contracts.members_sources import SPANS
