@@ -18,12 +18,12 @@ from riskflow.contracts.members_tables import METALS, MODELS
 REASONS = {
     "claim_not_eligible": "the claim is of a kind, bill type or procedure that risk adjustment does not accept",
     "member_not_enrolled": "the member has no day enrolled in the benefit year",
+    "code_without_hcc": "no payment HCC has this ICD-10-CM code in the benefit year",
     "outside_benefit_year": "the service date is missing or not in the benefit year",
     "no_issuer_on_date": "the member has several issuers or markets in the year, and none on the service date",
     "before_birth": "the service date is before the date of birth",
     "age_after_last_age": "the age at diagnosis is above the age on the last day enrolled",
     "age_far_from_last_age": "the age at diagnosis is more than a year below the age on the last day enrolled",
-    "code_without_hcc": "no payment HCC has this ICD-10-CM code in the benefit year",
     "code_not_valid_on_date": "the ICD-10-CM code is not valid in the fiscal year of the service date",
     "age_edit": "the age at diagnosis does not fit the code (Medicare Code Editor)",
     "sex_edit": "the sex does not fit the code (Medicare Code Editor)",

@@ -8,6 +8,7 @@ from __future__ import annotations
 from calendar import isleap, monthrange
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +18,7 @@ from riskflow.contracts.members_tables import METALS, MODELS
 from riskflow.errors import RiskflowError
 from riskflow.members.tables.load import TableSet
 
-Ints = npt.NDArray[np.int64]
+Ints = npt.NDArray[np.signedinteger[Any]]
 Floats = npt.NDArray[np.float64]
 _DAY_STRIDE = 1000  # more than the days of a year: keeps the running latest day of one enrollee from the next
 REQUIRED = ("member_id", "span_id", "sex", "date_of_birth", "metal", "enrolment_start", "enrolment_end")
@@ -126,11 +127,11 @@ def enrolment(spans: pl.DataFrame, tables: TableSet) -> Enrolment:
         unit_of_span=unit,
         start=start,
         end=end,
-        member=numbers[heads],
+        member=numbers[heads].astype(np.int32),
         first_unit=first_unit,
         model=_models(age_last, tables),
-        age_last=age_last,
-        birth=births[heads],
+        age_last=age_last.astype(np.int32),
+        birth=births[heads].astype(np.int32),
         male=_males(ordered)[heads],
         days=days,
         duration=_durations(days, tables),

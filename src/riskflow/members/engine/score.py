@@ -5,7 +5,6 @@ Coefficients are summed as integers of 1e-12, so that no order of members, shard
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -20,7 +19,7 @@ from riskflow.contracts.members_tables import METALS, MODELS
 from riskflow.members.engine import program
 from riskflow.members.engine.enrolment import Enrolment, Ints, enrolment
 from riskflow.members.engine.evidence import mark_diagnoses, mark_drugs
-from riskflow.members.engine.marks import Block, Marks
+from riskflow.members.engine.marks import Block, Marks, threads
 from riskflow.members.engine.program import Program, Values
 from riskflow.members.tables.load import TableSet
 
@@ -110,8 +109,7 @@ def block_values(enrolled: Enrolment, marks: Marks, compiled: Program, block: Bl
 
 def _terms(enrolled: Enrolment, marks: Marks, prices: list[Prices]) -> list[Terms]:
     work = partial(_block_terms, enrolled, marks, prices)
-    workers = int(os.environ.get("POLARS_MAX_THREADS") or os.cpu_count() or 1)
-    with ThreadPoolExecutor(workers) as pool:
+    with ThreadPoolExecutor(threads()) as pool:
         return list(pool.map(work, marks.blocks()))
 
 
