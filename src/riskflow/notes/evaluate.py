@@ -21,40 +21,16 @@ from typing import Any
 import orjson
 import polars as pl
 
-from riskflow.contracts.base import Contract, at_least, column, in_range, not_empty
 from riskflow.errors import RiskflowError
 from riskflow.notes.redact.spans import KINDS, Detection, Detector, span_frame
 from riskflow.notes.templates.markup import Labelled, known_kind, parse
 
 ALL = "ALL"
-_SHARE = in_range(0, 1)
-
-SCORES = Contract(
-    name="notes_scores",
-    version=1,
-    title="One row per kind of identifier, and one over all kinds",
-    key=("kind",),
-    columns={
-        "kind": column(pl.String, "Kind of identifier, or ALL", not_empty()),
-        "true_spans": column(pl.Int64, "Identifiers of the kind in the labelled set", at_least(0)),
-        "found_whole": column(pl.Int64, "Of these, covered whole", at_least(0)),
-        "found_in_part": column(pl.Int64, "Of these, touched but not covered whole", at_least(0)),
-        "predicted": column(pl.Int64, "Spans found with this kind", at_least(0)),
-        "predicted_right": column(pl.Int64, "Of these, touching a true span of any kind", at_least(0)),
-        "recall": column(
-            pl.Float64, "found_whole / true_spans; null where there are none", _SHARE, nullable=True
-        ),
-        "precision": column(
-            pl.Float64, "predicted_right / predicted; null where there are none", _SHARE, nullable=True
-        ),
-        "f2": column(pl.Float64, "F2 of precision and recall; null where either is", _SHARE, nullable=True),
-    },
-)
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Scores per kind, the misses, the share of other words redacted, and how many texts were withheld.
+    """Scores per kind (the columns of the SCORES contract but system and over_redaction), the misses, the share of other words redacted, and how many texts were withheld.
 
     `misses` has id, start, end, kind, sha256 (of the missed value); the value itself only when asked for.
     """

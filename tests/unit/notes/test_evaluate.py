@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from riskflow.errors import RiskflowError
-from riskflow.notes.evaluate import SCORES, compare, evaluate, read_labelled
+from riskflow.notes.evaluate import compare, evaluate, read_labelled
 from riskflow.notes.redact.spans import Detection, span_frame
 from riskflow.notes.templates.markup import parse, render
 
@@ -35,7 +35,6 @@ def test_whole_part_and_missed_spans_and_too_much_are_counted():
     item = parse(TEXT)
     found = spans_of(item.text, ("Ana", "NAME"), ("3/4/2021", "DATE"), ("Parkinson", "NAME"))
     result = evaluate([("a", item)], Fixed(found))
-    SCORES.validate(result.scores)
     rows = scored(result)
     assert (rows["NAME"]["found_whole"], rows["NAME"]["found_in_part"], rows["NAME"]["precision"]) == (
         0,

@@ -12,8 +12,12 @@ from hypothesis import strategies as st
 from riskflow.notes.ingest import scan
 
 BEGINS = re.compile(rb'\{\s*"patient"\s*:')
-leaf = st.one_of(st.none(), st.booleans(), st.integers(-(2**53), 2**53), st.text(alphabet='ab"\\{}[]:,\n é漢'))
-value = st.recursive(leaf, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3))
+leaf = st.one_of(
+    st.none(), st.booleans(), st.integers(-(2**53), 2**53), st.text(alphabet='ab"\\{}[]:,\n é漢')
+)
+value = st.recursive(
+    leaf, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3)
+)
 objects = st.lists(st.dictionaries(st.text(alphabet='a"\\{}[', max_size=4), value, max_size=4), max_size=8)
 
 
@@ -41,7 +45,11 @@ def test_every_element_of_an_array_is_found_at_its_place_whatever_the_block(item
     [
         (b'[{"patient": 1}, {"patient": 2', [{"patient": 1}], "cut off"),
         (b'[{"patient": 1}', [{"patient": 1}], "truncated"),
-        (b'[{"patient": 1}, {"patient" 2}, {"patient": 3}]', [{"patient": 1}, {"patient": 3}], "not valid JSON"),
+        (
+            b'[{"patient": 1}, {"patient" 2}, {"patient": 3}]',
+            [{"patient": 1}, {"patient": 3}],
+            "not valid JSON",
+        ),
         (b'[{"patient": 1}, {"patient": {"a": [}, {"patient": 3}]', [{"patient": 1}, {"patient": 3}], ""),
         (b'[{"patient": "\xff"}, {"patient": 3}]', [{"patient": 3}], "UTF-8"),
         (b'[{"patient": "open}, {"patient": 3}]', [{"patient": 3}], ""),
@@ -61,7 +69,9 @@ def test_damage_is_told_and_the_elements_after_it_are_read(data, values, fault, 
 
 
 def test_values_one_after_the_other_are_read_without_an_array():
-    assert [e.value for e in read(b'{"patient": 1}\n{"patient": 2} {"patient": 3}\n')] == [{"patient": n} for n in (1, 2, 3)]
+    assert [e.value for e in read(b'{"patient": 1}\n{"patient": 2} {"patient": 3}\n')] == [
+        {"patient": n} for n in (1, 2, 3)
+    ]
 
 
 def test_a_byte_order_mark_and_blanks_are_no_fault():

@@ -125,18 +125,19 @@ def run(
     observations: Path,
     quarantine: Path,
     manifest: Path,
+    shards: int,
     config: NotesIngestStage,
 ) -> Receipt:
     """Read clinical records as a stream and write typed shards of patients, encounters and observations.
 
     `patients`, `encounters`, `observations` are folders of shards (`0000.parquet` …); `manifest` gets the digest
-    of every shard. The demo's files are read as JSON, whatever the format of files is.
+    of each of the `shards` shards. The demo's files are read as JSON, whatever the format of files is.
     """
     kind = "json" if config.source.kind == "demo" else config.source.format
     chunks = read_files(source_files(sources, kind), kind)
     folders = {"patients": patients, "encounters": encounters, "observations": observations}
     scratch = manifest.parent / f".{manifest.stem}-spill"
-    tally, digests = ingest(chunks, folders, scratch, config.shards.count)
+    tally, digests = ingest(chunks, folders, scratch, shards)
     bad = tally.quarantine()
     artifacts.write(bad, quarantine, QUARANTINE)
     read, kept = tally.read.total(), tally.kept.total()

@@ -58,7 +58,11 @@ def fault_rows(chunk: RawChunk) -> pl.DataFrame:
 def _rules(table: str, frame: pl.DataFrame) -> list[Rule]:
     misfits = [name.removeprefix(_FAULTY) for name in frame.columns if name.startswith(_FAULTY)]
     rules = [
-        Rule(f"misfit_{name}", f"{name} is not {_MEANING[_family(frame.schema[name])]}", ~pl.col(_FAULTY + name))
+        Rule(
+            f"misfit_{name}",
+            f"{name} is not {_MEANING[_family(frame.schema[name])]}",
+            ~pl.col(_FAULTY + name),
+        )
         for name in misfits
     ]
     needed = [*SOURCE_TABLES[table].key, *(["patient_id"] if table != "patients" else [])]

@@ -21,21 +21,25 @@ POOL_FROM = 8_000
 """Sentences from which worker processes pay: each takes about a second to start."""
 
 _FAILED = "the name model failed on it"
-_CHUNK = 1024
+_CHUNK = 4096
 
 
 class NerDetector:
-    """Finds names and places with a spaCy pipeline: the trained one (a folder) or an installed one by its name.
+    """Finds names and places with a spaCy pipeline: the trained one (a file) or an installed one by its name.
 
     `prefilter` passes over sentences without a word that could be a name. `processes` above 1 reads large
     requests in as many processes. A text of which any sentence fails is in `Detection.failed`.
     """
 
-    def __init__(self, model: str | Path, batch: int = 256, processes: int = 1, prefilter: bool = True) -> None:
+    def __init__(
+        self, model: str | Path, batch: int = 256, processes: int = 1, prefilter: bool = True
+    ) -> None:
         self.model, self.batch, self.processes, self.prefilter = str(model), batch, processes, prefilter
         self._nlp = load_model(self.model)
         meta = self._nlp.meta
-        self._version = f"ner:{meta['lang']}_{meta['name']}@{meta['version']}-{_digest(Path(self.model), meta)}"
+        self._version = (
+            f"ner:{meta['lang']}_{meta['name']}@{meta['version']}-{_digest(Path(self.model), meta)}"
+        )
 
     @property
     def version(self) -> str:
@@ -123,12 +127,21 @@ def _parts(texts: list[str]) -> Iterator[list[str]]:
         yield part
 
 
-def _digest(folder: Path, meta: dict[str, object]) -> str:
-    """Digest of the model's files; of an installed package's description where it is no folder."""
+def _digest(model: Path, meta: dict[str, object]) -> str:
+    """Digest of the model's file or files; of an installed package's description where it is neither."""
     digest = hashlib.sha256()
-    if folder.is_dir():
-        for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-            digest.update(str(path.relative_to(folder)).encode() + path.read_bytes())
+    if model.is_file():
+        digest.update(model.read_bytes())
+    elif model.is_dir():
+        for path in sorted(p for p in model.rglob("*") if p.is_file()):
+            digest.update(str(path.relative_to(model)).encode() + path.read_bytes())
     else:
         digest.update(orjson.dumps(meta, option=orjson.OPT_SORT_KEYS, default=str))
     return digest.hexdigest()[:8]
+
+
+def detector_for(model: Path, batch: int, processes: int) -> NerDetector:
+    """Return the detector of the training stage's artifact: the trained model, or a pointer to an installed one."""
+    head = model.read_bytes()[:1]
+    named = str(orjson.loads(model.read_bytes())["installed"]) if head == b"{" else model
+    return NerDetector(named, batch, processes)

@@ -14,6 +14,7 @@ from riskflow.notes.ner.lexicon import word_class
 WIDTH = 48
 DEPTH = 2
 NAME = "en_clinical"
+VERSION = "1.0.0"
 
 
 class ClinicalDefaults(English.Defaults):  # type: ignore[misc]
@@ -30,10 +31,10 @@ class ClinicalEnglish(English):  # type: ignore[misc]
     Defaults = ClinicalDefaults
 
 
-def blank_model(width: int = WIDTH, depth: int = DEPTH) -> Language:
+def blank_model() -> Language:
     """Return an untrained pipeline: tok2vec (hash embeddings, convolutions) and a transition-based NER."""
-    nlp = ClinicalEnglish()
-    nlp.add_pipe("ner", config={"model": _ner_model(width, depth)})
+    nlp = ClinicalEnglish(meta={"name": "notes", "version": VERSION})
+    nlp.add_pipe("ner", config={"model": _ner_model(WIDTH, DEPTH)})
     return nlp
 
 

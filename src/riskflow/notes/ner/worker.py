@@ -1,7 +1,7 @@
 """Read sentences with a spaCy pipeline: in this process, or as a process of its own that returns spans only.
 
 As a program it answers each line of standard input (a JSON list of sentences) by one line: for every sentence
-its spans, or null when the model failed on it. It imports neither polars nor anything that starts threads.
+its spans, or null when the model failed on it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import spacy
 from spacy.language import Language
 
 from riskflow.errors import RiskflowError
-from riskflow.notes.ner import language  # noqa: F401  # registers the language of the trained model
+from riskflow.notes.ner import model_file
 
 Spans = list[tuple[int, int, str]]
 
@@ -28,7 +28,9 @@ KIND_OF_LABEL = {
 
 
 def load_model(model: str) -> Language:
-    """Return a pipeline: a folder that training wrote, or an installed package, without what NER does not need."""
+    """Return a pipeline: the file that training wrote, else a folder or installed package by its name."""
+    if Path(model).is_file():
+        return model_file.loads(Path(model).read_bytes())
     try:
         nlp = spacy.load(model, exclude=["lemmatizer", "textcat"])
     except OSError:

@@ -151,6 +151,9 @@ class Composer:
         return _CHOICE.sub(lambda options: self.draw.choice(options[1].split("|")), frame)
 
     def _weighted(self, names: Weighted) -> str:
+        """Draw a name by its frequency; half of those to train on by none, so that no few names are learnt."""
+        if self.words.half == "train" and self.draw.random() < 0.5:
+            return self.draw.choice(names.words)
         return self.draw.choices(names.words, cum_weights=names.cumulative)[0]
 
     def _made_up_name(self) -> str:

@@ -19,6 +19,10 @@ Half = Literal["train", "evaluation"]
 EVALUATION_SHARE = 0.2
 _SPLIT_LISTS = ("unlisted_first", "unlisted_last", "saint", "street_name")
 """Lists of the lexicon whose entries identify; the others (drugs, findings) are common to both halves."""
+_RARE_SLOTS = (
+    "age90", "email", "ssn", "mrn", "plan", "account", "license", "vehicle", "device", "url", "ip", "photo", "npi", "fax",
+)  # fmt: skip
+"""Slots of identifiers that few frames hold: these frames are split slot by slot."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,7 @@ def vocabulary(half: Half) -> Vocabulary:
         last=_weighted(last),
         rare_last=tuple(name for name, _ in last[3000:]),
         cities=tuple(city for city in _cities() if half_of(city.name) == half),
-        frames=_half(_lines("frames.txt"), half),
+        frames=_frames(half),
         prose=_half(_lines("prose.txt"), half),
         decorations={slot: _ranked_half(forms, half) for slot, forms in _json("decorations.json").items()},
         lexicon={
@@ -117,10 +121,21 @@ def _half(words: Sequence[str], half: Half) -> tuple[str, ...]:
     return tuple(word for word in words if half_of(word) == half)
 
 
-def _ranked_half(words: Sequence[str], half: Half) -> tuple[str, ...]:
+def _frames(half: Half) -> tuple[str, ...]:
+    """Split the frames so that every kind of number has its share of frames in each half."""
+    groups: dict[str, list[str]] = {}
+    for frame in _lines("frames.txt"):
+        groups.setdefault(next((slot for slot in _RARE_SLOTS if f"{{{slot}}}" in frame), ""), []).append(
+            frame
+        )
+    common = _half(groups.pop(""), half)
+    return common + tuple(frame for slot in sorted(groups) for frame in _ranked_half(groups[slot], half, 2))
+
+
+def _ranked_half(words: Sequence[str], half: Half, least: int = 3) -> tuple[str, ...]:
     """Split a short list by the rank of its hashes, so that each half has its share of every slot."""
     ranked = sorted(words, key=lambda word: hashlib.sha256(word.encode()).digest())
-    cut = max(3, round(len(ranked) * EVALUATION_SHARE))
+    cut = max(least, round(len(ranked) * EVALUATION_SHARE))
     return tuple(ranked[:cut] if half == "evaluation" else ranked[cut:])
 
 
