@@ -10,7 +10,6 @@ from pathlib import Path
 
 import psycopg
 
-from riskflow.publish.postgres_tables import SqlFile
 from tests.services.needs import SERVICES, free_port, missing
 
 
@@ -49,7 +48,7 @@ class PostgresServer:
             env=os.environ | {"PG_PROFILE": self._profile},
         )
 
-    def run_sql_file(self, database: str, file: SqlFile, **variables: str) -> None:
+    def run_sql_file(self, database: str, file: Path, **variables: str) -> None:
         """Run a psql script as the superuser, the way its first lines say."""
         settings = [part for name, value in variables.items() for part in ("-v", f"{name}={value}")]
         command = [
@@ -66,7 +65,7 @@ class PostgresServer:
         ]
         subprocess.run(
             [*command, "-U", "postgres", "-d", database],
-            input=file.text(),
+            input=file.read_text(),
             text=True,
             check=True,
             timeout=60,

@@ -47,12 +47,11 @@ def scores(rows: int, shift: int = 0, changed_every: int = 0) -> pl.DataFrame:
     )
 
 
-def written(folder: Path, frame: pl.DataFrame, day: int = 1, **config: str) -> dict[str, object]:
+def written(folder: Path, frame: pl.DataFrame, day: int = 1) -> dict[str, object]:
     """Write scores and the receipt of the stage that made them; return them as the publish stage wants them."""
     folder.mkdir(parents=True, exist_ok=True)
     artifacts.write(frame, folder / "scores.parquet", SCORES)
-    params = {"config.scoring.method": '"v1"', "config.delta.only": "[]", "config.delta.newer_than": "null"}
-    params |= {f"config.{key.replace('__', '.')}": value for key, value in config.items()}
+    params = {"config.flags.billing": str(day)}
     receipt = Receipt(
         stage="providers.explain", params=params, run={"started": DAY.replace(day=day).isoformat()}
     )

@@ -1,6 +1,5 @@
 """The Neo4j backend keeps the interface's definition, on a real server."""
 
-import datetime as dt
 import threading
 import traceback
 from collections.abc import Iterator
@@ -17,11 +16,11 @@ from riskflow.contracts.providers_sources import EDGES, FEATURES, NODES
 from riskflow.contracts.providers_universe import UNIVERSE
 from riskflow.errors import RiskflowError
 from riskflow.providers.graph import features_neo4j, load_neo4j
-from riskflow.providers.graph.build import content_hash
 from riskflow.providers.graph.embedded import EmbeddedGraph
 from riskflow.providers.graph.interface import MILLION, Graph, Reach
 from riskflow.providers.graph.neo4j import Neo4jGraph
 from tests.services.neo4j_server import Neo4jServer
+from tests.services.ownership import ownership, rebuilt
 from tests.unit.providers.graph_conformance import REACH, GraphConformance, ask, graph, graphs
 
 pytestmark = [pytest.mark.service, pytest.mark.xdist_group("neo4j")]
@@ -45,44 +44,6 @@ class TestNeo4j(GraphConformance):
     @given(graphs(), st.integers(1, 4))
     def test_any_graph_equals_the_definition(self, held: Graph, hops: int) -> None:
         self.check_any_graph(held, hops)
-
-
-def ownership(providers: int) -> Graph:
-    """Return providers in chains of ten, each chain owned by an organization that a person owns."""
-    ids = [f"npi:{1_000_000_000 + place}" for place in range(providers)]
-    owners = [f"O{place // 10:05}" for place in range(providers)]
-    chains = sorted(set(owners))
-    people = [f"P{chain[1:]}" for chain in chains]
-    kinds = ["provider"] * providers + ["organization"] * len(chains) + ["person"] * len(people)
-    excluded = [place % 3 == 0 for place in range(len(people))]
-    nodes = pl.DataFrame(
-        {
-            "node_id": ids + chains + people,
-            "kind": kinds,
-            "label": [f"name of {node}" for node in ids + chains + people],
-            "npi": [int(node[4:]) for node in ids] + [None] * (2 * len(chains)),
-            "excluded": [False] * (providers + len(chains)) + excluded,
-            "exclusion_id": [None] * (providers + len(chains))
-            + [f"X{name}" if out else None for name, out in zip(people, excluded, strict=True)],
-            "is_hub": [False] * len(kinds),
-        },
-        schema=dict(NODES.schema),
-    ).sort("node_id")
-    edges = pl.DataFrame(
-        {
-            "owner_id": owners + people,
-            "owned_id": ids + chains,
-            "share_bps": [2_500] * providers + [10_000] * len(chains),
-            "role": ["OWNER"] * (providers + len(chains)),
-            "since": [dt.date(2020, 2, 29)] * providers + [None] * len(chains),
-        },
-        schema=dict(EDGES.schema),
-    ).sort("owner_id", "owned_id")
-    return rebuilt(nodes, edges)
-
-
-def rebuilt(nodes: pl.DataFrame, edges: pl.DataFrame) -> Graph:
-    return Graph(nodes, edges, content_hash(nodes, edges))
 
 
 def embedded(held: Graph, npis: pl.Series) -> pl.DataFrame:

@@ -1,6 +1,9 @@
 """Publishing to a real PostgreSQL: all or nothing, only what differs, and never an older run over a newer one."""
 
 import json
+import signal
+import subprocess
+import sys
 import threading
 import time
 import traceback
@@ -11,11 +14,14 @@ import polars as pl
 import psycopg
 import pytest
 
-from riskflow.config.publish import PostgresSection, PostgresStage
+from riskflow.config.providers import DeltaSection, ScoringSection
+from riskflow.config.publish import PostgresSection
 from riskflow.errors import RiskflowError
 from riskflow.providers.publish import postgres as publisher
+from riskflow.providers.publish.postgres import PublishToPostgresStage
 from riskflow.publish import postgres_tables
 from riskflow.receipts import Receipt
+from tests.paths import REPOSITORY
 from tests.services.postgres_server import PostgresServer
 from tests.services.published import scores, written
 
@@ -63,8 +69,10 @@ def ask(
         yield query
 
 
-def publish(section: PostgresSection, what: dict[str, object]) -> Receipt:
-    return publisher.run(**what, config=PostgresStage(postgres=section))  # type: ignore[arg-type]
+def publish(section: PostgresSection, what: dict[str, object], **delta: object) -> Receipt:
+    delta_section = DeltaSection.model_validate(delta)
+    config = PublishToPostgresStage(scoring=ScoringSection(), delta=delta_section, postgres=section)
+    return publisher.run(**what, config=config)  # type: ignore[arg-type]
 
 
 Ask = Callable[[str], list[tuple[object, ...]]]
@@ -123,7 +131,7 @@ def test_rows_that_are_gone_are_removed(section: PostgresSection, ask: Ask, tmp_
 def test_a_delta_run_leaves_the_others_alone(section: PostgresSection, ask: Ask, tmp_path: Path) -> None:
     publish(section, written(tmp_path / "1", scores(ROWS)))
     few = scores(ROWS, changed_every=1).head(3)
-    receipt = publish(section, written(tmp_path / "2", few, day=2, delta__only="[1000000000]"))
+    receipt = publish(section, written(tmp_path / "2", few, day=2), only=[1000000000])
     assert receipt.counts == {"rows": 3, "written": 3, "removed": 0, "no_op": 0}
     assert ask("SELECT count(*), count(DISTINCT run_id) FROM provider_risk_scores") == [(ROWS, 2)]
 
@@ -154,9 +162,7 @@ def test_an_older_run_never_overwrites_a_newer_one(
 def test_rows_changed_by_hand_are_put_back(section: PostgresSection, ask: Ask, tmp_path: Path) -> None:
     publish(section, written(tmp_path / "1", scores(ROWS)))
     ask("UPDATE provider_risk_scores SET risk_score = 1.23, rank = 7 WHERE npi = '1000000007'")
-    publish(
-        section, written(tmp_path / "2", scores(ROWS).with_columns(method_version=pl.lit("1")), day=2, x="1")
-    )
+    publish(section, written(tmp_path / "2", scores(ROWS), day=2))
     wrong = ask(
         "SELECT npi FROM provider_risk_scores WHERE round(risk_score_exact::numeric, 2) <> risk_score"
     )
@@ -375,9 +381,7 @@ def test_the_publisher_role_needs_no_more_than_roles_sql_grants(
     postgres_server: PostgresServer, database: str, section: PostgresSection, tmp_path: Path
 ) -> None:
     publish(section, written(tmp_path / "1", scores(ROWS)))
-    postgres_server.run_sql_file(
-        database, postgres_tables.SqlFile("riskflow.publish", "roles.sql"), schema="riskflow"
-    )
+    postgres_server.run_sql_file(database, REPOSITORY / "docs" / "postgres_roles.sql", schema="riskflow")
     (tmp_path / "password").write_text("secret")
     with postgres_server.connect(database) as connection:
         connection.execute("ALTER ROLE riskflow_publisher PASSWORD 'secret'")
@@ -422,3 +426,41 @@ def test_the_password_is_in_no_receipt(
     receipt = publish(section, written(tmp_path, scores(5)))
     receipt.write(tmp_path / "receipt.json")
     assert postgres_server.password not in json.dumps(receipt.facts) + (tmp_path / "receipt.json").read_text()
+
+
+PUBLISH_AND_DIE = """
+import json, os, signal, sys
+from pathlib import Path
+from riskflow.config.providers import DeltaSection, ScoringSection
+from riskflow.config.publish import PostgresSection
+from riskflow.providers.publish import postgres
+from riskflow.publish import postgres_tables
+
+def die(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+settings, folder, moment = json.loads(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
+if moment == "before commit":
+    postgres_tables._register = die
+else:
+    publish = postgres.publish
+    postgres.publish = lambda *arguments: (publish(*arguments), die())
+config = postgres.PublishToPostgresStage(
+    scoring=ScoringSection(), delta=DeltaSection(), postgres=PostgresSection(**settings)
+)
+postgres.run(scores=folder / "scores.parquet", receipts=[folder / "explain.json"], config=config)
+"""
+
+
+@pytest.mark.parametrize(("moment", "no_op"), [("before commit", 0), ("after commit", 1)])
+def test_a_publisher_killed_is_all_or_nothing_and_resumes(
+    section: PostgresSection, ask: Ask, tmp_path: Path, moment: str, no_op: int
+) -> None:
+    publish(section, written(tmp_path / "1", scores(ROWS)))
+    before = ask(WITHOUT_TIME)
+    what = written(tmp_path / "2", scores(ROWS + 7, changed_every=2), day=2)
+    command = [sys.executable, "-c", PUBLISH_AND_DIE, section.model_dump_json(), str(tmp_path / "2"), moment]
+    assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+    assert (ask(WITHOUT_TIME) == before) == (moment == "before commit")
+    assert publish(section, what).counts["no_op"] == no_op
+    assert ask("SELECT count(*), count(DISTINCT npi) FROM provider_risk_scores") == [(ROWS + 7, ROWS + 7)]

@@ -17,7 +17,7 @@ class PostgresConnection(Section):
     database: str = Field(default="riskflow", min_length=1)
     """Database; it must exist."""
     user: str = Field(default="riskflow_publisher", min_length=1)
-    """User; least privilege: see src/riskflow/publish/roles.sql."""
+    """User; least privilege: see docs/postgres_roles.sql."""
     password_file: str = ""
     """File with the password on its first line; empty: RISKFLOW_POSTGRES_PASSWORD, else what libpq finds."""
     sslmode: Literal["disable", "prefer", "require", "verify-ca", "verify-full"] = "prefer"

@@ -87,7 +87,7 @@ def explained(error: psycopg.Error, section: PostgresConnection, doing: str) -> 
 
 
 _HINTS = {
-    "42501": "GRANT it: see src/riskflow/publish/roles.sql",
+    "42501": "GRANT it: see docs/postgres_roles.sql",
     "42P01": "check the table's name in the config; if riskflow made it, drop its schema and publish again",
     "42703": "check the column's name in the config; if riskflow made it, drop its schema and publish again",
     "55P03": "another publisher holds the lock: wait for it, or raise publish.postgres.wait_seconds",

@@ -120,7 +120,7 @@ def _enter(connection: psycopg.Connection, section: PostgresSection) -> None:
     elif not found[0]:
         raise RiskflowError(
             f"user {section.user} may not use the schema {section.schema_name}",
-            "GRANT it: see src/riskflow/publish/roles.sql",
+            "GRANT it: see docs/postgres_roles.sql",
         )
     connection.execute(sql.SQL("SET LOCAL search_path TO {}").format(schema))
     connection.execute("SET LOCAL client_encoding TO 'UTF8'")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from datetime import datetime
 from pathlib import Path
@@ -10,7 +9,8 @@ from pathlib import Path
 import duckdb
 
 from riskflow import artifacts
-from riskflow.config.publish import PostgresStage
+from riskflow.config.providers import PublishStage
+from riskflow.config.publish import PostgresSection
 from riskflow.contracts.providers_scores import SCORES
 from riskflow.publish.postgres_tables import Run, SqlFile, Table, publish
 from riskflow.publish.registry import run_facts
@@ -27,19 +27,21 @@ SCORES_TABLE = Table(
 )
 
 
-def run(*, scores: Path, receipts: list[Path], config: PostgresStage) -> Receipt:
-    """Publish a run's scores; a delta run (as its receipts say) leaves the other providers' rows alone."""
+class PublishToPostgresStage(PublishStage):
+    """Config of publishing to PostgreSQL: the keys of `providers.publish` and of `publish.postgres` together."""
+
+    postgres: PostgresSection
+
+
+def run(*, scores: Path, receipts: list[Path], config: PublishToPostgresStage) -> Receipt:
+    """Publish a run's scores; a delta run leaves the other providers' rows alone.
+
+    A run is as old as its youngest receipt: of two different runs, the one made later counts.
+    """
     artifact = artifacts.checked(scores, SCORES)
-    stages = [load(path) for path in receipts]
-    params = {
-        name: json.loads(value)
-        for stage in stages
-        for name, value in stage.params.items()
-        if name.startswith("config.")
-    }
-    facts = run_facts("providers", params.get("config.scoring.method", ""), artifact, receipts)
-    made_at = max(datetime.fromisoformat(stage.run["started"]) for stage in stages)
-    whole = not params.get("config.delta.only") and params.get("config.delta.newer_than") is None
+    facts = run_facts("providers", config.scoring.method, artifact, receipts)
+    made_at = max(datetime.fromisoformat(load(path).run["started"]) for path in receipts)
+    whole = not config.delta.only and config.delta.newer_than is None
     with (
         tempfile.TemporaryDirectory() as spill,
         duckdb.connect(config={"memory_limit": "1GB", "temp_directory": spill}) as source,

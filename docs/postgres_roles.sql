@@ -1,5 +1,5 @@
 -- Least privilege for PostgreSQL: run once as the owner of the database, for example
---   psql -d riskflow -v schema=riskflow -f roles.sql
+--   psql -d riskflow -v schema=riskflow -f docs/postgres_roles.sql
 -- after the first publish (or `riskflow_owner`, below, did it) has made the tables.
 -- riskflow_owner makes and changes tables; riskflow_publisher writes rows; riskflow_reader reads them.
 DO $$
