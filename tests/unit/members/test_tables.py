@@ -235,7 +235,7 @@ class TestAgainstTheRawFiles:
 
     def test_the_importer_writes_the_committed_bytes(self, tmp_path):
         source = shared_data("hhs_hcc")
-        with artifacts.ledger(""):
+        with artifacts.ledger("the provenance of some run"):
             receipt = importer.run(source=source, output=tmp_path)
         assert receipt.counts["sets"] == len(SETS)
         built = {path.relative_to(tmp_path): path.read_bytes() for path in tmp_path.glob("*/*.*")}
