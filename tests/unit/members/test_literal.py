@@ -1,6 +1,7 @@
 """The columnar engine against the literal scorer, on random members of every year and vintage."""
 
 import random
+from dataclasses import replace
 from datetime import date, timedelta
 
 import polars as pl
@@ -74,9 +75,9 @@ def random_people(year, vintage, count, seed):
     return people
 
 
-def differences(year, vintage, people):
+def differences(year, vintage, people, tables=None):
     """Return the (member, span) whose engine score is not the literal one, and how many were compared."""
-    scored = score(*frames(people), load.load(load.folder(year, vintage))).scores
+    scored = score(*frames(people), tables or load.load(load.folder(year, vintage))).scores
     engine = {
         (row["member_id"], row["span_id"]): (row["raw_score"], row["csr_adjusted_score"], row["variables"])
         for row in scored.iter_rows(named=True)
@@ -122,3 +123,43 @@ def test_random_members_reach_every_model_and_most_variables():
         load.load(load.folder(2025, "alt")).coefficients.filter(pl.col("coefficient") != 0)["variable"]
     )
     assert len(paid & seen) / len(paid) > 0.95
+
+
+PHASES = [
+    (2022, "hierarchy"),
+    (2022, "rxc_hierarchy"),
+    (2022, "rxc_interaction"),
+    (2022, "severe_v3"),
+    (2022, "duration"),
+    (2024, "group"),
+    (2024, "count"),
+    (2024, "severity"),
+    (2024, "maturity"),
+    (2024, "interaction"),
+    (2025, "demographic"),
+    (2026, "acf"),
+]
+
+
+@pytest.mark.parametrize(("year", "phase"), PHASES)
+def test_the_comparison_notices_a_step_that_is_left_out(year, phase):
+    """All but the exclusions: no table pays an excluded HCC, so leaving them out changes no score."""
+    tables = load.load(load.folder(year))
+    idle = (pl.col("phase") == phase) & (pl.col("part") == "then")
+    lost = pl.col("phase") == "count" if phase == "count" else idle & (pl.col("low") == 0)
+    kept = tables.statements.filter(~lost)
+    broken = replace(
+        tables, statements=kept.with_columns(low=pl.when(idle).then(0).otherwise("low").cast(pl.Int16))
+    )
+    people = random_people(year, tables.vintage, 2500, seed=9)
+    wrong, _ = differences(year, tables.vintage, people, broken)
+    assert wrong
+
+
+def test_the_comparison_notices_interactions_after_grouping():
+    """RXC interactions must see HCCs before they are grouped."""
+    tables = load.load(load.folder(2025))
+    late = pl.when(pl.col("phase") == "rxc_interaction").then(pl.col("position") + 1000).otherwise("position")
+    broken = replace(tables, statements=tables.statements.with_columns(position=late).sort("position"))
+    wrong, _ = differences(2025, "alt", random_people(2025, "alt", 2500, seed=9), broken)
+    assert wrong
