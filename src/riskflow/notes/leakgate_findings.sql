@@ -12,6 +12,16 @@ runs AS (
     SELECT cell, patient_id, regexp_replace(run, '\D', '', 'g') AS digits
     FROM (SELECT cell, patient_id, unnest(regexp_extract_all(text, '\d[\d\s().+/_-]{4,}\d')) AS run FROM cells)
     WHERE length(regexp_replace(run, '\D', '', 'g')) >= 7
+    UNION
+    SELECT cell, patient_id, unnest(regexp_extract_all(text, '\d{7,}')) FROM cells
+),
+codes AS (
+    SELECT cell, patient_id, lower(regexp_replace(token, '[^A-Za-z0-9]', '', 'g')) AS code
+    FROM (
+        SELECT cell, patient_id, unnest(regexp_extract_all(text, '[A-Za-z0-9]+(?:[-_./:][A-Za-z0-9]+)*')) AS token
+        FROM cells
+    )
+    WHERE length(token) >= 6 AND regexp_matches(token, '\d')
 ),
 own AS (
     SELECT w.cell, i.what AS found
@@ -19,12 +29,15 @@ own AS (
     WHERE NOT EXISTS (SELECT 1 FROM ordinary AS o WHERE o.word = w.plain AND w.word = lower(w.word))
     UNION
     SELECT r.cell, i.what
-    FROM runs AS r JOIN identifiers AS i ON i.patient_id = r.patient_id AND i.shape = 'digits' AND contains(r.digits, i.value)
+    FROM runs AS r JOIN identifiers AS i ON i.patient_id = r.patient_id AND i.shape = 'digits'
+        AND (r.digits = i.value OR (length(i.value) >= 9 AND contains(r.digits, i.value)))
     UNION
-    SELECT c.cell, i.what
-    FROM cells AS c JOIN identifiers AS i ON i.patient_id = c.patient_id
-    WHERE (i.shape = 'code' AND contains(lower(regexp_replace(c.text, '[^A-Za-z0-9]', '', 'g')), i.value))
-        OR (i.shape = 'phrase' AND contains(lower(strip_accents(c.text)), i.value))
+    SELECT k.cell, i.what
+    FROM codes AS k JOIN identifiers AS i ON i.patient_id = k.patient_id AND i.shape = 'code' AND contains(k.code, i.value)
+    UNION
+    SELECT l.cell, i.what
+    FROM (SELECT cell, patient_id, lower(strip_accents(text)) AS text FROM cells WHERE length(text) >= 6) AS l
+    JOIN identifiers AS i ON i.patient_id = l.patient_id AND i.shape = 'phrase' AND contains(l.text, i.value)
 ),
 residual AS (
     SELECT c.cell, p.what AS found

@@ -37,7 +37,9 @@ PATIENT: dict[str, Any] = {
 
 def rows(contract: Contract, *values: dict[str, Any]) -> pl.DataFrame:
     """Rows of a contract; what is not given is null."""
-    return pl.DataFrame([{name: row.get(name) for name in contract.schema} for row in values], schema=contract.schema)
+    return pl.DataFrame(
+        [{name: row.get(name) for name in contract.schema} for row in values], schema=contract.schema
+    )
 
 
 def moment(year: int, month: int, day: int, hour: int = 9) -> dt.datetime:
@@ -83,7 +85,13 @@ def source(*notes: str, patient: dict[str, Any] | None = None) -> dict[str, pl.D
 def redacted(*texts: str, policy: Policy | None = None, key: bytes = KEY, **more: Any) -> Redacted:
     """Notes of the one patient, redacted."""
     tables = source(*texts)
-    notes = pl.DataFrame({"note_id": [f"obs-{n}" for n in range(len(texts))], "patient_id": PATIENT["patient_id"], "text": list(texts)})
+    notes = pl.DataFrame(
+        {
+            "note_id": [f"obs-{n}" for n in range(len(texts))],
+            "patient_id": PATIENT["patient_id"],
+            "text": list(texts),
+        }
+    )
     return redact(notes, record_identifiers(*tables.values()), policy or Policy(), key, **more)
 
 

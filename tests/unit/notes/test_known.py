@@ -16,7 +16,9 @@ def hidden(text: str, known) -> str:
     covered = set()
     for start, end, _, _ in known_spans(text, known):
         covered.update(range(start, end))
-    return "".join("#" if place in covered and character.isalnum() else character for place, character in enumerate(text))
+    return "".join(
+        "#" if place in covered and character.isalnum() else character for place, character in enumerate(text)
+    )
 
 
 @pytest.mark.parametrize(
@@ -91,7 +93,13 @@ def test_initials_that_are_abbreviations_stay():
 def test_identifiers_come_from_all_tables_with_their_kind():
     found = record_identifiers(*source("x").values())
     kinds = {(row["kind"], row["part"]) for row in found.iter_rows(named=True)}
-    assert {("NAME", "family"), ("NAME", "person"), ("MRN", "number"), ("DATE", "date"), ("GEO", "zip")} <= kinds
+    assert {
+        ("NAME", "family"),
+        ("NAME", "person"),
+        ("MRN", "number"),
+        ("DATE", "date"),
+        ("GEO", "zip"),
+    } <= kinds
     assert found.filter(found["value"] == "Priya Raman").height == 1
     assert set(found["patient_id"]) == {PATIENT["patient_id"]}
 

@@ -10,7 +10,16 @@ from hypothesis import strategies as st
 from notes_frames import KEY, OTHER_KEY
 
 from riskflow.errors import RiskflowError
-from riskflow.notes.pseudonym import KEY_VARIABLE, create_key, keyed_hash, load_key, pseudonym, pseudonyms, shift_days, shifted
+from riskflow.notes.pseudonym import (
+    KEY_VARIABLE,
+    create_key,
+    keyed_hash,
+    load_key,
+    pseudonym,
+    pseudonyms,
+    shift_days,
+    shifted,
+)
 
 
 def test_the_same_key_gives_the_same_pseudonym_and_another_key_none_in_common():
@@ -35,7 +44,11 @@ def test_pseudonyms_of_a_column_keep_nulls_and_equality():
     assert found.to_list() == [pseudonym(KEY, "patient", "a"), None, found[0], pseudonym(KEY, "patient", "b")]
 
 
-@given(st.text(max_size=12), st.dates(dt.date(1900, 1, 1), dt.date(2090, 1, 1)), st.dates(dt.date(1900, 1, 1), dt.date(2090, 1, 1)))
+@given(
+    st.text(max_size=12),
+    st.dates(dt.date(1900, 1, 1), dt.date(2090, 1, 1)),
+    st.dates(dt.date(1900, 1, 1), dt.date(2090, 1, 1)),
+)
 def test_shifted_days_keep_their_distance_and_always_move(patient, first, second):
     assert shifted(KEY, patient, second) - shifted(KEY, patient, first) == second - first
     assert 0 < abs(shift_days(KEY, patient)) <= 364

@@ -99,7 +99,9 @@ _PSEUDONYM = re.compile(r"\[[A-Z]+:([^\]]+)\]")
 def test_two_keys_share_no_pseudonym_and_one_key_repeats_itself():
     text = "Dr. John Smith saw Maria Lopez and john smith's son at 123 Main Street."
     policy = Policy("pseudonyms")
-    first, again, other = (texts_of(redacted(text, policy=policy, key=key))[0] for key in (KEY, KEY, OTHER_KEY))
+    first, again, other = (
+        texts_of(redacted(text, policy=policy, key=key))[0] for key in (KEY, KEY, OTHER_KEY)
+    )
     assert first == again
     ours, theirs = set(_PSEUDONYM.findall(first)), set(_PSEUDONYM.findall(other))
     assert len(ours) == 3 and not ours & theirs
@@ -131,7 +133,9 @@ def test_the_deny_list_goes_and_the_allow_list_stays_but_not_for_the_own_record(
 
 
 def test_a_clear_text_in_a_markers_shape_is_not_passed():
-    assert texts_of(redacted("[NAME:John Smith] and [DATE:2020-03-04]")) == ["[NAME:[NAME]] and [DATE:[DATE]]"]
+    assert texts_of(redacted("[NAME:John Smith] and [DATE:2020-03-04]")) == [
+        "[NAME:[NAME]] and [DATE:[DATE]]"
+    ]
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))

@@ -12,7 +12,9 @@ def merged(*rows: tuple[int, int, str, str]) -> list[tuple[int, int, str, str]]:
 
 
 def test_the_longest_of_overlapping_spans_names_the_kind():
-    assert merged((0, 5, "NAME", "known:name"), (0, 17, "EMAIL", "rule:email")) == [(0, 17, "EMAIL", "rule:email")]
+    assert merged((0, 5, "NAME", "known:name"), (0, 17, "EMAIL", "rule:email")) == [
+        (0, 17, "EMAIL", "rule:email")
+    ]
 
 
 def test_overlapping_spans_cover_all_that_either_covers():
@@ -57,14 +59,18 @@ _SPAN = st.tuples(
     st.integers(0, 30),
     st.integers(0, 30),
     st.sampled_from(sorted(KINDS)),
-    st.sampled_from([tier for tier in TIERS if tier not in ("marker", "exempt", "allow")]).map(lambda t: f"{t}:x"),
+    st.sampled_from([tier for tier in TIERS if tier not in ("marker", "exempt", "allow")]).map(
+        lambda t: f"{t}:x"
+    ),
 ).map(lambda r: (r[0], min(r[1:3]), max(r[1:3]) + 1, *r[3:]))
 
 
 @given(st.lists(_SPAN, max_size=12))
 def test_merged_spans_are_disjoint_sorted_and_cover_exactly_the_same(rows):
     frame = merge_spans(span_frame(rows))
-    covered = [(text_id, place) for text_id, start, end, *_ in frame.iter_rows() for place in range(start, end)]
+    covered = [
+        (text_id, place) for text_id, start, end, *_ in frame.iter_rows() for place in range(start, end)
+    ]
     assert len(covered) == len(set(covered))
     assert set(covered) == {(r[0], place) for r in rows for place in range(r[1], r[2])}
     assert frame.equals(frame.sort("text_id", "start"))
