@@ -30,7 +30,7 @@ ALL = "ALL"
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Scores per kind (the columns of the SCORES contract but system and over_redaction), the misses, the share of other words redacted, and how many texts were withheld.
+    """Scores per kind (columns of SCORES but system and over_redaction), misses, the share of other words redacted, and how many texts were withheld.
 
     `misses` has id, start, end, kind, sha256 (of the missed value); the value itself only when asked for.
     """

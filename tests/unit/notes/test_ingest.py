@@ -278,7 +278,8 @@ def test_jsonl_is_read_line_by_line_and_a_bad_line_is_told_by_its_number(tmp_pat
 
 
 def test_csv_dirt_is_told_by_line(tmp_path):
-    text = b"patient_id,family_name,date_of_birth\np1,A,1980-01-02\np2,Secretname\np3,\xff,1980-01-02\np4,B,02/03/1980\np5,C,soon\n"
+    rows = (b"p1,A,1980-01-02", b"p2,Secretname", b"p3,\xff,1980-01-02", b"p4,B,02/03/1980", b"p5,C,soon")
+    text = b"\n".join([b"patient_id,family_name,date_of_birth", *rows])
     (tmp_path / "patients.csv").write_bytes(text)
     tables, bad, _ = load(tmp_path, [tmp_path / "patients.csv"], "csv")
     assert tables["patients"]["patient_id"].to_list() == ["p1", "p4"]

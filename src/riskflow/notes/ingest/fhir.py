@@ -78,12 +78,12 @@ def at(value: Any, *path: str | int) -> Any:
     for step in path:
         if value is None:
             return None
-        if not isinstance(value, list if isinstance(step, int) else dict):
-            raise Misshapen(f"part {'.'.join(map(str, path))} has another shape than FHIR R4 says")
-        if isinstance(step, int):
+        if isinstance(value, list) and isinstance(step, int):
             value = value[step] if step < len(value) else None
-        else:
+        elif isinstance(value, dict) and isinstance(step, str):
             value = value.get(step)
+        else:
+            raise Misshapen(f"part {'.'.join(map(str, path))} has another shape than FHIR R4 says")
     return value
 
 

@@ -109,9 +109,9 @@ def _values(window: _Window, in_array: bool, resync: re.Pattern[bytes]) -> Itera
         if verdict == "closed":
             yield Element(None, window.offset, 1, "has a closing bracket too many")
         elif verdict == "more" and (len(window.data) > LONGEST_ELEMENT or not window.grow()):
-            element, goes_on = _rest(window, in_array, resync)
-            if element is not None:
-                yield element
+            left_over, goes_on = _rest(window, in_array, resync)
+            if left_over is not None:
+                yield left_over
             if not goes_on:
                 return
 

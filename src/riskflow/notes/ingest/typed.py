@@ -160,10 +160,11 @@ def _moments(values: Sequence[Any]) -> Converted:
     offset = texts.str.to_datetime("%+", strict=False, time_unit="us", time_zone="UTC")
     if offset.null_count() > texts.null_count():
         plain = texts.str.replace(" ", "T", literal=True)
-        for form in ("%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M%#z"):
-            zoned = {"time_zone": "UTC"} if form.endswith("z") else {}
-            tried = plain.str.to_datetime(form, strict=False, time_unit="us", **zoned)
-            offset = offset.fill_null(tried if zoned else tried.dt.replace_time_zone("UTC"))
+        for form in ("%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M"):
+            tried = plain.str.to_datetime(form, strict=False, time_unit="us").dt.replace_time_zone("UTC")
+            offset = offset.fill_null(tried)
+        minutes = plain.str.to_datetime("%Y-%m-%dT%H:%M%#z", strict=False, time_unit="us", time_zone="UTC")
+        offset = offset.fill_null(minutes)
         whole_days = _dates(texts.to_list())[0].cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
         short = texts.str.len_chars() <= 10
         offset = pl.select(pl.when(offset.is_null() & short).then(whole_days).otherwise(offset)).to_series()

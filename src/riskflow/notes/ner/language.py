@@ -23,7 +23,7 @@ class ClinicalDefaults(English.Defaults):  # type: ignore[misc]
     lex_attr_getters = {PREFIX: word_class}  # noqa: RUF012  # the name and form that spaCy asks for
 
 
-@spacy.registry.languages(NAME)  # type: ignore[untyped-decorator]
+@spacy.registry.languages(NAME)
 class ClinicalEnglish(English):  # type: ignore[misc]
     """English as the trained model reads it; importing this module lets `spacy.load` find it."""
 

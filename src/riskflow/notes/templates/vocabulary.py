@@ -20,7 +20,8 @@ EVALUATION_SHARE = 0.2
 _SPLIT_LISTS = ("unlisted_first", "unlisted_last", "saint", "street_name")
 """Lists of the lexicon whose entries identify; the others (drugs, findings) are common to both halves."""
 _RARE_SLOTS = (
-    "age90", "email", "ssn", "mrn", "plan", "account", "license", "vehicle", "device", "url", "ip", "photo", "npi", "fax",
+    "age90", "email", "ssn", "mrn", "plan", "account", "license", "vehicle", "device", "url", "ip", "photo", "npi",
+    "fax",
 )  # fmt: skip
 """Slots of identifiers that few frames hold: these frames are split slot by slot."""
 
