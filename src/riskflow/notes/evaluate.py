@@ -30,7 +30,9 @@ ALL = "ALL"
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Scores per kind (columns of SCORES but system and over_redaction), misses, the share of other words redacted, and how many texts were withheld.
+    """Scores per kind, misses, the share of other words that are redacted, and how many texts were withheld.
+
+    `scores` has the columns of the SCORES contract but system and over_redaction.
 
     `misses` has id, start, end, kind, sha256 (of the missed value); the value itself only when asked for.
     """

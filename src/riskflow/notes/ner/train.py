@@ -26,7 +26,7 @@ from riskflow.notes.templates.markup import Labelled, Segment, labelled
 from riskflow.notes.templates.vocabulary import Half
 
 LABELS = ("NAME", "GEO")
-_STRANGE_SHARE = 0.12
+_STRANGE_SHARE = 0.08
 _WORD = re.compile(r"[A-Za-z]{3,}")
 
 
