@@ -19,6 +19,7 @@ import polars as pl
 from psycopg import sql
 
 from riskflow.publish import postgres_tables
+from riskflow.publish.postgres_copy import csv_bytes
 from riskflow.publish.warehouse import execute_script
 from riskflow.resources import text
 from tests.services.postgres_server import PostgresServer
@@ -47,7 +48,8 @@ def publish_in_a_process(settings: dict[str, object], folder: Path) -> dict[str,
     """Return seconds, peak memory and counts of one publish."""
     command = [sys.executable, "-c", PUBLISH, json.dumps(settings), str(folder)]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-    answer: dict[str, float] = json.loads(done.stdout)
+    print(done.stdout, file=sys.stderr)
+    answer: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return answer
 
 
@@ -60,7 +62,7 @@ def raw_copy_seconds(server: PostgresServer, folder: Path) -> float:
         reader = source.sql("SELECT * EXCLUDE (publish_key) FROM rows_to_publish ORDER BY npi")
         with rows.open("wb") as handle:
             for batch in reader.to_arrow_reader(postgres_tables.ROWS_PER_CHUNK):
-                handle.write(postgres_tables.csv_bytes(pl.DataFrame(batch)))
+                handle.write(csv_bytes(pl.DataFrame(batch)))
         names = list(reader.columns)
     with server.connect() as connection:
         connection.execute("CREATE TABLE raw (LIKE riskflow.provider_risk_scores INCLUDING INDEXES)")

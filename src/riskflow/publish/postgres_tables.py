@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import io
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import duckdb
@@ -18,6 +19,7 @@ from psycopg import sql
 from riskflow.config.publish import PostgresSection
 from riskflow.errors import RiskflowError
 from riskflow.publish.postgres import connected, retried
+from riskflow.publish.postgres_copy import ahead, csv_bytes
 from riskflow.publish.registry import RunFacts
 from riskflow.resources import text
 
@@ -66,42 +68,49 @@ class Run:
 
 
 def publish(
-    section: PostgresSection, table: Table, source: duckdb.DuckDBPyConnection, run: Run
+    section: PostgresSection, table: Table, prepare: Callable[[], duckdb.DuckDBPyConnection], run: Run
 ) -> dict[str, int]:
     """Publish the rows of `rows_to_publish` (publish_key, row_hash, and the table's columns) in DuckDB.
 
     All of it happens in one transaction under an advisory lock: migrations, the rows that differ, the rows that
     are gone (of whole runs), the registry. Readers see the old run or the new one. A run that was already
-    published changes nothing; one that is older than what is there is refused. Returns counts: rows, written,
-    removed, no_op. Raises RiskflowError; then nothing was published.
+    published changes nothing (and is not even prepared); one that is older than what is there is refused.
+    Returns counts: rows, written, removed, no_op. Raises RiskflowError; then nothing was published.
     """
-    return retried(lambda: _publish_once(section, table, source, run), section, f"publishing {table.name}")
+    prepared = cache(prepare)
+    return retried(lambda: _publish_once(section, table, prepared, run), section, f"publishing {table.name}")
 
 
 def _publish_once(
-    section: PostgresSection, table: Table, source: duckdb.DuckDBPyConnection, run: Run
+    section: PostgresSection, table: Table, prepared: Callable[[], duckdb.DuckDBPyConnection], run: Run
 ) -> dict[str, int]:
-    with (
-        connected(section) as connection,
-        source.cursor() as work,
-    ):  # a cursor: a broken-off try leaves no result
+    with connected(section) as connection:
         _enter(connection, section)
         migrate(connection, (REGISTRY, *table.migrations))
         if _is_published(connection, table, run):
             return {"rows": run.facts.rows, "written": 0, "removed": 0, "no_op": 1}
-        counts = _write_difference(connection, table, work, run, section.history, trust_hashes=True)
-        totals = _totals(connection, table, work, run)
-        if totals is None:  # rows were changed by hand: their hashes no longer tell their content
-            again = _write_difference(connection, table, work, run, section.history, trust_hashes=False)
-            counts = {name: counts[name] + again[name] for name in counts}
-            totals = _totals(connection, table, work, run)
-        if totals is None:
-            raise RiskflowError(
-                f"{table.name}: what was read back is not what was sent; nothing was published",
-                "a trigger or a rule on the table may change rows: remove it",
-            )
+        with prepared().cursor() as source:  # a cursor: a try that was broken off leaves no result open
+            counts, totals = _bring_up_to(connection, table, source, run, section.history)
         _register(connection, table, run, totals)
     return {"rows": totals[0], **counts, "no_op": 0}
+
+
+def _bring_up_to(
+    connection: psycopg.Connection, table: Table, source: duckdb.DuckDBPyConnection, run: Run, history: bool
+) -> tuple[dict[str, int], tuple[int, ...]]:
+    """Make the table hold the run's rows and return counts and totals; what is read back must be what was sent."""
+    counts = _write_difference(connection, table, source, run, history, trust_hashes=True)
+    totals = _totals(connection, table, source, run)
+    if totals is None:  # rows were changed by hand: their hashes no longer tell their content
+        again = _write_difference(connection, table, source, run, history, trust_hashes=False)
+        counts = {name: counts[name] + again[name] for name in counts}
+        totals = _totals(connection, table, source, run)
+    if totals is None:
+        raise RiskflowError(
+            f"{table.name}: what was read back is not what was sent; nothing was published",
+            "a trigger or a rule on the table may change rows: remove it",
+        )
+    return counts, totals
 
 
 def _enter(connection: psycopg.Connection, section: PostgresSection) -> None:
@@ -195,7 +204,7 @@ def _write_difference(
     columns = [] if first is None else first.columns
     _check_columns(connection, table, columns)
     if held.is_empty():
-        written = 0 if first is None else _copy_new(connection, table, _with_run(_all(first, chunks), run))
+        written = 0 if first is None else _copy(connection, table.name, _with_run(_all(first, chunks), run))
         return {"written": written, "removed": 0}
     written = 0 if first is None else _upsert(connection, table, columns, _all(first, chunks), run, history)
     removed = _remove(connection, table, gone["publish_key"], run, history)
@@ -256,19 +265,15 @@ def _migrated_shape(connection: psycopg.Connection, table: Table) -> dict[str, s
     return dict(connection.execute(shape, {"table": f"{table.name}_history"}).fetchall())
 
 
-def _copy_new(connection: psycopg.Connection, table: Table, frames: Iterator[pl.DataFrame]) -> int:
-    return _copy(connection, table.name, frames)
-
-
 def _copy(connection: psycopg.Connection, target: str, frames: Iterator[pl.DataFrame]) -> int:
     """COPY frames of the same columns into a table; return the rows."""
     rows, first = 0, next(frames)
     columns = sql.SQL(", ").join(map(sql.Identifier, first.columns))
     statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv)").format(sql.Identifier(target), columns)
     with connection.cursor().copy(statement) as copy:
-        for frame in _all(first, frames):
-            copy.write(csv_bytes(frame))
-            rows += frame.height
+        for content, count in ahead((csv_bytes(frame), frame.height) for frame in _all(first, frames)):
+            copy.write(content)
+            rows += count
             log.info("%s: %s rows sent", target, f"{rows:,}")
     return rows
 
@@ -368,22 +373,3 @@ def _register(connection: psycopg.Connection, table: Table, run: Run, totals: tu
     values = {"table": table.name, "run_id": run.facts.run_id, "made_at": run.made_at, "rows": totals[0]}
     digest = hashlib.sha256(repr(totals).encode()).hexdigest()
     connection.execute(text(package, "postgres_published.sql"), values | {"digest": digest})
-
-
-def csv_bytes(frame: pl.DataFrame) -> bytes:
-    """Return rows as PostgreSQL's CSV: texts quoted, nulls empty and unquoted, lists as array literals."""
-    lists = [
-        _array_literal(name, dtype) for name, dtype in frame.schema.items() if isinstance(dtype, pl.List)
-    ]
-    return frame.with_columns(lists).write_csv(include_header=False, quote_style="non_numeric").encode()
-
-
-def _array_literal(name: str, dtype: pl.List) -> pl.Expr:
-    element = pl.element()
-    if dtype.inner == pl.String:
-        escaped = element.str.replace_all("\\", "\\\\", literal=True).str.replace_all(
-            '"', '\\"', literal=True
-        )
-        element = pl.concat_str(pl.lit('"'), escaped, pl.lit('"'))
-    inner = pl.col(name).list.eval(element.cast(pl.String).fill_null("NULL")).list.join(",")
-    return pl.concat_str(pl.lit("{"), inner, pl.lit("}")).alias(name)

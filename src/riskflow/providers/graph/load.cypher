@@ -51,7 +51,10 @@ RETURN nodes, count(r) AS edges
 
 // delete_edges
 UNWIND $rows AS row
-MATCH (:RiskflowNode {node_id: row.owner_id})-[r:OWNS]->(:RiskflowNode {node_id: row.owned_id})
+MATCH (a:RiskflowNode {node_id: row.owner_id})
+MATCH (b:RiskflowNode {node_id: row.owned_id})
+WITH a, b
+MATCH (a)-[r:OWNS]->(b)
 DELETE r
 
 // delete_nodes
@@ -81,7 +84,9 @@ SET n:Person, n = row, n.person_id = row.node_id
 
 // unlink_exclusions
 UNWIND $rows AS row
-MATCH (:RiskflowNode {node_id: row.node_id})-[r:EXCLUDED_BY]->()
+MATCH (n:RiskflowNode {node_id: row.node_id})
+WITH n
+MATCH (n)-[r:EXCLUDED_BY]->()
 DELETE r
 
 // merge_exclusions

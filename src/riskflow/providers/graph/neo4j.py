@@ -146,9 +146,10 @@ class Neo4jGraph:
         self._write_rows("delete_nodes", gone.select("node_id"), loader)
         for kind in ("provider", "organization", "person"):
             self._write_rows(f"merge_{kind}", changed.filter(pl.col("kind") == kind), loader)
-        links = changed.select("node_id", "exclusion_id")
-        self._write_rows("unlink_exclusions", links.select("node_id"), loader)
-        self._write_rows("merge_exclusions", links.drop_nulls("exclusion_id"), loader)
+        linked = held_nodes.drop_nulls("exclusion_id").join(changed, on="node_id", how="semi")
+        self._write_rows("unlink_exclusions", linked.select("node_id"), loader)
+        links = changed.select("node_id", "exclusion_id").drop_nulls("exclusion_id")
+        self._write_rows("merge_exclusions", links, loader)
         self._write_rows("merge_edges", new_edges, loader)
         self._write("delete_exclusions", {}, loader)
         return {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 
@@ -42,13 +43,17 @@ def run(*, scores: Path, receipts: list[Path], config: PublishToPostgresStage) -
     facts = run_facts("providers", config.scoring.method, artifact, receipts)
     made_at = max(datetime.fromisoformat(load(path).run["started"]) for path in receipts)
     whole = not config.delta.only and config.delta.newer_than is None
-    with (
-        tempfile.TemporaryDirectory() as spill,
-        duckdb.connect(config={"memory_limit": "1GB", "temp_directory": spill}) as source,
-    ):
-        source.execute(text(__package__ or "", "incoming.sql"), {"scores": str(scores)})
-        execute_script(source, text(__package__ or "", "postgres_rows.sql"))
-        counts = publish(config.postgres, SCORES_TABLE, source, Run(facts, made_at, whole))
+    with ExitStack() as open_until_done:
+
+        def prepare() -> duckdb.DuckDBPyConnection:
+            spill = open_until_done.enter_context(tempfile.TemporaryDirectory())
+            settings = {"memory_limit": "768MB", "temp_directory": spill}
+            source = open_until_done.enter_context(duckdb.connect(config={**settings}))
+            source.execute(text(__package__ or "", "incoming.sql"), {"scores": str(scores)})
+            execute_script(source, text(__package__ or "", "postgres_rows.sql"))
+            return source
+
+        counts = publish(config.postgres, SCORES_TABLE, prepare, Run(facts, made_at, whole))
     return Receipt(
         counts=counts, facts={"run_id": facts.run_id, "made_at": made_at.isoformat(), "whole": whole}
     )
