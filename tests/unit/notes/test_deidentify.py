@@ -4,7 +4,6 @@ import datetime as dt
 
 import polars as pl
 import pytest
-from tests.unit.notes.notes_frames import KEY, OTHER_KEY, PATIENT, moment, redacted, source
 
 from riskflow.contracts.notes_redacted import PUBLISHED_TABLES
 from riskflow.errors import RiskflowError
@@ -12,6 +11,7 @@ from riskflow.notes.deidentify import SMALL_ZIP3, deidentified, zip3
 from riskflow.notes.policy import Policy
 from riskflow.notes.pseudonym import shift_days
 from riskflow.notes.redact.stage import redacted_artifacts
+from tests.unit.notes.notes_frames import KEY, OTHER_KEY, PATIENT, moment, redacted, source
 
 SHIFT = Policy(shift_dates=True)
 

@@ -126,7 +126,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "email.spelled",
         "EMAIL",
-        r"(?i)(\bat\b|@).*\bdot\b|\[at\]|\(at\)",
+        r"(?i)\bat\b.*\bdot\b|@|\[at\]|\(at\)",
         matches(
             rf"\b[\w.+-]+\s*(?:\[at\]|\(at\)|\s+at\s+|@)\s*[\w-]+(?:\s*(?:\[dot\]|\(dot\)|\s+dot\s+|\.)\s*[\w-]+)*\s*(?:\[dot\]|\(dot\)|\s+dot\s+|\.)\s*(?:{_TLDS})\b",
             flags=_I,

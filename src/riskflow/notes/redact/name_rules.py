@@ -256,7 +256,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "name.relation",
         "NAME",
-        r"(?i)\b(" + _RELATIONS + "|" + _STAFF_WORDS + r")\b[^.]{0,16}\s(?-i:[A-Z])",
+        r"(?i)\b(" + _RELATIONS + "|" + _STAFF_WORDS + r")\b[^.]{0,16}[\s(](?-i:[A-Z])",
         _after_relation,
     ),
     Rule(
