@@ -11,14 +11,23 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from riskflow import artifacts
-from riskflow.config.providers import GraphSection, LoadGraphStage, Neo4jFeaturesStage
+from riskflow.config.providers import (
+    GraphSection,
+    GraphStage,
+    IngestStage,
+    LoadGraphStage,
+    Neo4jFeaturesStage,
+)
+from riskflow.config.root import load
 from riskflow.contracts.providers_sources import EDGES, FEATURES, NODES
 from riskflow.contracts.providers_universe import UNIVERSE
 from riskflow.errors import RiskflowError
-from riskflow.providers.graph import features_neo4j, load_neo4j
+from riskflow.providers import ingest
+from riskflow.providers.graph import build, features_neo4j, load_neo4j
 from riskflow.providers.graph.embedded import EmbeddedGraph
 from riskflow.providers.graph.interface import MILLION, Graph, Reach
 from riskflow.providers.graph.neo4j import Neo4jGraph
+from tests.paths import REPOSITORY, shared_data
 from tests.services.neo4j_server import Neo4jServer
 from tests.services.ownership import ownership, rebuilt
 from tests.unit.providers.graph_conformance import REACH, GraphConformance, ask, graph, graphs
@@ -308,3 +317,34 @@ def test_the_stages_from_graph_to_features(neo4j_server: Neo4jServer, tmp_path: 
     with pytest.raises(RiskflowError, match=held.content_hash[:12]):
         features_neo4j.run(**asking, config=stage)
     assert not (tmp_path / "features.parquet").exists()
+
+
+@pytest.mark.slow
+def test_the_real_extract_has_equal_features(
+    neo4j_server: Neo4jServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared_data("real_medicaid")
+    monkeypatch.chdir(REPOSITORY)
+    config = load([REPOSITORY / "config/scenarios/real_medicaid.yaml"]).providers
+    made = {
+        name: tmp_path / f"{name}.parquet"
+        for name in ("ownership", "exclusions", "registry", "nodes", "edges")
+    }
+    for table in ("ownership", "exclusions", "registry"):
+        path = Path(getattr(config.source, table).path)
+        stage = IngestStage(source=config.source, quality=config.quality)
+        ingest.run(
+            source=[path], table=table, output=made[table], quarantine=tmp_path / f"{table}.bad", config=stage
+        )
+    build.run(
+        **made, config=GraphStage(scoring=config.scoring, exclusions=config.exclusions, graph=config.graph)
+    )
+    frames = artifacts.read(made["nodes"], NODES), artifacts.read(made["edges"], EDGES)
+    held = rebuilt(*frames)
+    npis, reach = held.nodes["npi"].drop_nulls(), Reach.of(config.graph)
+    assert npis.len() > 10_000 and held.edges.height > 10_000
+    here = EmbeddedGraph()
+    here.load(held)
+    with Neo4jGraph(neo4j_server.section()) as backend:
+        backend.load(held)
+        assert backend.features(npis, reach).equals(here.features(npis, reach))

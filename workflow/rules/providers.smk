@@ -3,6 +3,8 @@
 P = f"{RESULTS}/providers"
 DELTA = CONFIG.providers.delta
 PREVIOUS = CONFIG.providers.previous
+# A delta run has no population of its own to attribute a change of ranks to.
+COMPARED = bool(PREVIOUS.run) and not DELTA.reference
 # The receipts that say what a run was: those of the global stages, and of one shard.
 RUN_RECEIPTS = [
     *(
@@ -711,7 +713,7 @@ rule providers_report:
         backtest=f"{P}/backtest.parquet",
         matches=f"{P}/exclusion_candidates.parquet",
         quarantine=expand(f"{P}/quarantine/{{table}}.parquet", table=TABLES),
-        changes=[f"{P}/group_changes.parquet"] if PREVIOUS.run else [],
+        changes=[f"{P}/group_changes.parquet"] if COMPARED else [],
         receipts=[
             f"{P}/receipts/{name}.json"
             for name in ("quality", "matching", "backtest", "publish", *RUN_RECEIPTS)
@@ -735,7 +737,7 @@ rule providers_report:
         runtime=10,
     params:
         *stage("providers.report"),
-        *([f"path.group_changes={P}/group_changes.parquet"] if PREVIOUS.run else []),
+        *([f"path.group_changes={P}/group_changes.parquet"] if COMPARED else []),
     message:
         "Write the report page"
     shell:

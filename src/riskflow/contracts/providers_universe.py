@@ -14,7 +14,7 @@ UNIVERSE = Contract(
     columns={
         "npi": column(pl.Int64, "National Provider Identifier", npi()),
         "taxonomy": column(pl.String, "Taxonomy or specialty, where registered", nullable=True),
-        "state": column(pl.String, "Two-letter state, where known", nullable=True),
+        "state": column(pl.String, "Two-letter state, where registered", nullable=True),
         "display_name": column(pl.String, "Name as registered, else as excluded or owned", nullable=True),
         "entity_type": column(pl.String, "individual or organization, where registered", nullable=True),
         "updated_at": column(pl.Date, "Day of the registry's last update of the row", nullable=True),

@@ -6,6 +6,7 @@ or row order can change a score. Medians do not depend on the order of the rows.
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import polars as pl
@@ -15,7 +16,9 @@ from riskflow.config.providers import ReferenceStage
 from riskflow.contracts.providers_scores import MEASURES, METRICS, REFERENCE
 from riskflow.providers.arithmetic import quotient
 from riskflow.providers.method import KEYS, Method, Rung, method_of
-from riskflow.receipts import Receipt
+from riskflow.receipts import Receipt, load
+
+log = logging.getLogger("riskflow")
 
 MAD_FLOOR = 1e-9
 """A median absolute deviation up to this is no spread."""
@@ -41,12 +44,21 @@ def run(*, metrics: Path, output: Path, stored: Path | None = None, config: Refe
     """Write the peer statistics of the whole population, or pass on the stored ones of an earlier full run."""
     if stored is not None:
         kept = artifacts.write(artifacts.read(stored, REFERENCE), output, REFERENCE)
-        return Receipt(counts={"statistics": kept.rows}, facts={"stored": True, "digest": kept.digest})
+        made_at = _when_made(stored)
+        log.info("using the stored references of %s, made %s", stored.parent, made_at)
+        facts = {"stored": True, "digest": kept.digest, "of_run": str(stored.parent), "made": made_at}
+        return Receipt(counts={"statistics": kept.rows}, facts=facts)
     rows = artifacts.read(metrics, METRICS)
     made = artifacts.write(peer_reference(rows, method_of(config.scoring, config.peers)), output, REFERENCE)
     return Receipt(
         counts={"read": rows.height, "statistics": made.rows}, facts={"stored": False, "digest": made.digest}
     )
+
+
+def _when_made(stored: Path) -> str:
+    """Return when a stored artifact was made, as the receipt in its run's folder says."""
+    receipt = stored.parent / "receipts" / f"{stored.stem}.json"
+    return str(load(receipt).run["started"]) if receipt.exists() else "at an unknown time"
 
 
 def with_peers(

@@ -18,30 +18,28 @@ def universe(
 ) -> pl.DataFrame:
     """Return one row per NPI that is paid, excluded or owned, in the columns of UNIVERSE.
 
-    A registry row alone gives none: most registered providers never bill. `paid` needs the column npi only. Name and state come from the registry, else from the newest exclusion,
-    else from the ownership table (smallest name, so that the order of rows does not matter).
+    A registry row alone gives none: most registered providers never bill. `paid` needs the column npi only.
+    The name comes from the registry, else from the newest exclusion, else from the ownership table (smallest
+    name, so that the order of rows does not matter); taxonomy and state, which decide who the peers are,
+    from the registry only.
     """
-    excluded = _first_known(exclusions.sort("excl_date", "exclusion_id", descending=[True, False]), "name", "state")
-    owned = _first_known(
-        ownership.select(npi=pl.col("owned_npi"), name=pl.col("owned_name"), state=pl.lit(None, pl.String)).sort("name"),
-        "name",
-        "state",
-    )
-    everybody = pl.concat(
-        [frame.select("npi") for frame in (paid, excluded, owned)]
-    ).unique().sort("npi")
-    joined = (
+    newest = exclusions.sort("excl_date", "exclusion_id", descending=[True, False])
+    excluded = _first_name(newest.select("npi", "name"))
+    owned = _first_name(ownership.select(npi="owned_npi", name="owned_name").sort("name"))
+    everybody = pl.concat([frame.select("npi") for frame in (paid, excluded, owned)]).unique()
+    return (
         everybody.join(registry.drop("npi_luhn_ok").with_columns(in_registry=True), on="npi", how="left")
         .join(paid.select("npi").unique().with_columns(has_payments=True), on="npi", how="left")
-        .join(excluded.with_columns(in_exclusions=True), on="npi", how="left", suffix="_excluded")
+        .join(excluded.with_columns(in_exclusions=True), on="npi", how="left")
         .join(owned.with_columns(is_owned=True), on="npi", how="left", suffix="_owned")
+        .with_columns(
+            pl.coalesce("display_name", "name", "name_owned").alias("display_name"),
+            is_valid(pl.col("npi")).alias("npi_luhn_ok"),
+            pl.col("in_registry", "has_payments", "in_exclusions", "is_owned").fill_null(False),
+        )
+        .select(list(UNIVERSE.columns))
+        .sort("npi")
     )
-    return joined.with_columns(
-        pl.coalesce("display_name", "name", "name_owned").alias("display_name"),
-        pl.coalesce("state", "state_excluded").alias("state"),
-        is_valid(pl.col("npi")).alias("npi_luhn_ok"),
-        pl.col("in_registry", "has_payments", "in_exclusions", "is_owned").fill_null(False),
-    ).select(list(UNIVERSE.columns))
 
 
 def run(*, registry: Path, payments: Path, exclusions: Path, ownership: Path, output: Path) -> Receipt:
@@ -54,8 +52,7 @@ def run(*, registry: Path, payments: Path, exclusions: Path, ownership: Path, ou
     return Receipt(counts={"providers": frame.height, **{flag: int(frame[flag].sum()) for flag in flags}})
 
 
-def _first_known(frame: pl.DataFrame, *columns: str) -> pl.DataFrame:
-    """Return npi and the first known value of each column, one row per NPI."""
-    first = [pl.col(name).drop_nulls().first().alias(name) for name in columns]
+def _first_name(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return npi and the first known name, one row per NPI."""
     known = frame.filter(pl.col("npi").is_not_null())
-    return known.group_by("npi", maintain_order=True).agg(first)
+    return known.group_by("npi", maintain_order=True).agg(pl.col("name").drop_nulls().first())

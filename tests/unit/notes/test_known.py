@@ -1,7 +1,7 @@
 """Known identifiers of the note's own record go, in whatever form they are written."""
 
 import pytest
-from notes_frames import PATIENT, source
+from tests.unit.notes.notes_frames import PATIENT, source
 
 from riskflow.notes.redact.known import compiled, known_spans, record_identifiers
 

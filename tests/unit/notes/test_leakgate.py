@@ -2,7 +2,7 @@
 
 import polars as pl
 import pytest
-from notes_frames import KEY, redacted, source
+from tests.unit.notes.notes_frames import KEY, redacted, source
 
 from riskflow.contracts.notes_redacted import LEAKS
 from riskflow.errors import RiskflowError

@@ -3,7 +3,7 @@
 import logging
 
 import pytest
-from notes_frames import KEY, OTHER_KEY, PATIENT, redacted, texts_of
+from tests.unit.notes.notes_frames import KEY, OTHER_KEY, PATIENT, redacted, texts_of
 
 from riskflow.contracts.notes_redacted import REDACTED_NOTES
 from riskflow.errors import RiskflowError

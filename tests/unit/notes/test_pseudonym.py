@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from notes_frames import KEY, OTHER_KEY
+from tests.unit.notes.notes_frames import KEY, OTHER_KEY
 
 from riskflow.errors import RiskflowError
 from riskflow.notes.pseudonym import (

@@ -5,7 +5,7 @@ import re
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from notes_frames import KEY, OTHER_KEY, redacted, texts_of
+from tests.unit.notes.notes_frames import KEY, OTHER_KEY, redacted, texts_of
 
 from riskflow.contracts.notes_redacted import KINDS
 from riskflow.notes.policy import Policy

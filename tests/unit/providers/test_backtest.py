@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_exclusions import A, B, exclusions, payments
+from tests.unit.providers.test_exclusions import A, B, exclusions, payments
 
 from riskflow.contracts.providers_sources import BACKTEST
 from riskflow.providers import backtest

@@ -2,7 +2,7 @@
 
 import polars as pl
 import pytest
-from graph_conformance import GraphConformance, graph, graphs
+from tests.unit.providers.graph_conformance import GraphConformance, graph, graphs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from real_extract import layout
+from tests.unit.providers.real_extract import layout
 
 from riskflow.config.providers import TableSource
 from riskflow.errors import RiskflowError

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from test_exclusions import exclusions, payments
-from test_graph_build import A, B, active, built, ownership
+from tests.unit.providers.test_exclusions import exclusions, payments
+from tests.unit.providers.test_graph_build import A, B, active, built, ownership
 
 from riskflow import artifacts
 from riskflow.config.providers import ExclusionsSection, GraphSection, GraphStage, ScoringSection, TableSource

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import polars as pl
 import pytest
-from test_source_stages import run_all
+from tests.unit.providers.test_source_stages import run_all
 
 from riskflow.contracts import providers_sources as contracts
 from riskflow.contracts.base import Contract
