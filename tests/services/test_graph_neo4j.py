@@ -332,7 +332,7 @@ def test_the_real_extract_has_equal_features(
     }
     for table in ("ownership", "exclusions", "registry"):
         path = Path(getattr(config.source, table).path)
-        stage = IngestStage(source=config.source, quality=config.quality)
+        stage = IngestStage(source=config.source)
         ingest.run(
             source=[path], table=table, output=made[table], quarantine=tmp_path / f"{table}.bad", config=stage
         )
