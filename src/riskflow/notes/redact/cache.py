@@ -30,7 +30,12 @@ class SpanCache:
 
     def __init__(self, folder: Path, shard: str, key: bytes) -> None:
         self.folder, self.shard = folder, shard
+        self._secret = key
         self._key = hashlib.blake2b(key, person=b"riskflow-notes", digest_size=32).digest()
+
+    def of(self, what: str) -> SpanCache:
+        """Return the cache of other texts of the same shard, in a folder of its own."""
+        return SpanCache(self.folder / what, self.shard, self._secret)
 
     def detect(self, texts: Sequence[str], detector: Detector) -> tuple[Detection, int]:
         """Return the detector's findings and how many texts it had to read; failures are never cached."""

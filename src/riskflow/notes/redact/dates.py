@@ -251,7 +251,7 @@ RULES: tuple[Rule, ...] = (
         "DATE",
         r"(?i)(mas\b|day\b|new\s+year|easter|halloween|hanukkah|passover|ramadan|eid|diwali|kwanzaa"
         r"|thanksgiving|kippur|hashanah|fourth\s+of\s+july|july\s+4th|mayo)",
-        matches(rf"\b(?:{_HOLIDAYS})\b(?:,?\s+(?:of\s+)?{_YEAR})?", flags=_I),
+        matches(rf"\b(?:{_HOLIDAYS})\b(?!\s+(?:disease|factor|tree))(?:,?\s+(?:of\s+)?{_YEAR})?", flags=_I),
     ),
     Rule(
         "date.birth_year",

@@ -158,6 +158,17 @@ RULES: tuple[Rule, ...] = (
         r"|no\b|num|id|reg))",
     ),
     Rule(
+        "vehicle.plate",
+        "VEHICLE",
+        r"(?i)\b(plates?|tags?)\b",
+        matches(
+            r"\b(?:plates?|tags?)(?:\s+(?:number|no\.?|is|was|reads?))?[\s:#]*"
+            r"(?P<phi>[A-Z]{1,3}[ -]?\d{3,4}[A-Z]?|\d{1,3}[ -]?[A-Z]{2,3}[ -]?\d{0,4})\b",
+            lambda m: any(c.isdigit() for c in m["phi"]),
+            _I,
+        ),
+    ),
+    Rule(
         "vehicle.vin",
         "VEHICLE",
         r"(?i)\b[a-z0-9]{17}\b",

@@ -64,7 +64,7 @@ def redact(
     spans = _per_note(rows, texts, extend_names(texts, found.spans))
     own = detect_known(rows, identifiers)
     merged = merge_spans(pl.concat([spans, own, _markers(rows["text"])]))
-    settled, unstable = _settled(rows, merged, (rule_detector(), TermDetector(policy)))
+    settled, unstable = _settled(rows, merged, (rule_detector(), TermDetector(policy)), cache)
     failed = _failed_rows(rows, texts, found.failed) | dict.fromkeys(unstable, "redaction does not settle")
     outcome = _outcome(rows, settled, failed, policy, key)
     shown = settled.filter(~pl.col("text_id").is_in(list(failed)))
@@ -142,7 +142,7 @@ def _markers(texts: pl.Series) -> pl.DataFrame:
 
 
 def _settled(
-    rows: pl.DataFrame, spans: pl.DataFrame, detectors: Sequence[Detector]
+    rows: pl.DataFrame, spans: pl.DataFrame, detectors: Sequence[Detector], cache: SpanCache | None
 ) -> tuple[pl.DataFrame, set[int]]:
     """Look at the redacted texts again with the rules until nothing more is found.
 
@@ -154,14 +154,16 @@ def _settled(
     for _ in range(MOST_ROUNDS):
         if pending.is_empty():
             return spans, set()
-        more = _residual(texts, spans.filter(pl.col("text_id").is_in(pending.implode())), detectors)
+        more = _residual(texts, spans.filter(pl.col("text_id").is_in(pending.implode())), detectors, cache)
         pending = more["text_id"].unique()
         if not more.is_empty():
             spans = merge_spans(pl.concat([spans, more]))
     return spans, set(pending.to_list())
 
 
-def _residual(texts: pl.Series, spans: pl.DataFrame, detectors: Sequence[Detector]) -> pl.DataFrame:
+def _residual(
+    texts: pl.Series, spans: pl.DataFrame, detectors: Sequence[Detector], cache: SpanCache | None
+) -> pl.DataFrame:
     rows, marked, places = [], [], []
     for row, offsets in _offsets_by_row(spans).items():
         text = texts[row]
@@ -169,7 +171,8 @@ def _residual(texts: pl.Series, spans: pl.DataFrame, detectors: Sequence[Detecto
         marked.append(replaced(text, offsets, lambda kind, _: marker(kind)))
         places.append(_Places(offsets))
     unique = pl.Series("text", marked, dtype=pl.String).unique(maintain_order=True)
-    detected = pl.concat([detector.detect(unique.to_list()).spans for detector in detectors])
+    again = cache.of("redacted") if cache else None
+    detected = _detected(unique.to_list(), detectors, again)[0].spans
     if detected.is_empty():
         return detected
     extended = extend_names(unique, detected)
