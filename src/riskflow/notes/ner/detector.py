@@ -102,18 +102,19 @@ def _read_in_pool(texts: list[str], model: str, batch: int, processes: int) -> l
     def work() -> None:
         command = [sys.executable, "-m", "riskflow.notes.ner.worker", model, str(batch)]
         single = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=single) as process:
-            assert process.stdin is not None and process.stdout is not None
-            try:
+        try:
+            with subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=single
+            ) as process:
+                assert process.stdin is not None and process.stdout is not None
                 while (start := next_start()) is not None:
                     process.stdin.write(orjson.dumps(texts[start : start + chunk]) + b"\n")
                     process.stdin.flush()
-                    answer = process.stdout.readline()
-                    if not answer:
+                    if not (answer := process.stdout.readline()):
                         return
                     results[start : start + chunk] = orjson.loads(answer)
-            except BrokenPipeError:
-                return  # what it had is None, and withheld
+        except BrokenPipeError:
+            return  # what it had is None, and withheld
 
     workers = [threading.Thread(target=work) for _ in range(processes)]
     for worker in workers:
