@@ -29,7 +29,10 @@ def write_result(name: str, result: dict[str, Any]) -> Path:
 def seconds_of(command: Sequence[str], folder: Path, *, show: bool = False) -> float:
     """Run a command in a folder and return its wall seconds; raise with its output when it fails."""
     started = time.perf_counter()
-    environment = {**os.environ, "PYTHONPATH": str(folder / "src" if (folder / "src").is_dir() else REPOSITORY / "src")}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(folder / "src" if (folder / "src").is_dir() else REPOSITORY / "src"),
+    }
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     seconds = time.perf_counter() - started
     if done.returncode != 0:

@@ -1,6 +1,6 @@
 """Measure the members track end to end, raw parquet to warehouse: ingest, record, score, publish, in one process each.
 
-    python benchmarks/members_pipeline.py --members 10000 100000 1000000 --output benchmarks/out/members_pipeline.json
+python benchmarks/members_pipeline.py --members 10000 100000 1000000 --output benchmarks/out/members_pipeline.json
 """
 
 import argparse

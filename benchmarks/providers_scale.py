@@ -91,7 +91,9 @@ def one_changed(workspace: Workspace) -> dict[str, Any]:
     frame = pl.read_parquet(path).with_row_index()
     paid = pl.col("TOTAL_PAID").cast(pl.Float64, strict=False)
     row = frame.filter(paid > paid.quantile(0.9))["index"][0]
-    raised = pl.when(pl.col("index") == row).then((paid + 0.01).round(2).cast(pl.String)).otherwise("TOTAL_PAID")
+    raised = (
+        pl.when(pl.col("index") == row).then((paid + 0.01).round(2).cast(pl.String)).otherwise("TOTAL_PAID")
+    )
     frame.with_columns(raised.alias("TOTAL_PAID")).drop("index").write_parquet(path, compression="zstd")
     started = time.perf_counter()
     run = workspace.snakemake(SCORES)

@@ -17,7 +17,7 @@ import yaml
 from benchmarks.measure import OUT, seconds_of, snakemake, write_result
 from tests.workflow.harness import Workspace
 
-BARE = '''
+BARE = """
 N = {shards}
 rule all:
     input: "merged"
@@ -36,7 +36,7 @@ rule merge:
     input: expand("scored/{{i}}", i=range(N))
     output: "merged"
     shell: "touch {{output}}"
-'''
+"""
 
 
 def bare(folder: Path, shards: int) -> dict[str, float]:
@@ -65,7 +65,12 @@ def main() -> None:
     ratios = sorted(a["dry_run_seconds"] / b["dry_run_seconds"] for a, b in pairs)
     write_result(
         "snakemake_overhead",
-        {"shards": shards, "ours": [a for a, _ in pairs], "bare": [b for _, b in pairs], "dry_run_ratio": ratios[1]},
+        {
+            "shards": shards,
+            "ours": [a for a, _ in pairs],
+            "bare": [b for _, b in pairs],
+            "dry_run_ratio": ratios[1],
+        },
     )
 
 

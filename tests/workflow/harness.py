@@ -41,7 +41,9 @@ class Workspace:
         for name in COPIED:
             source = REPOSITORY / name
             if source.is_dir():
-                shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+                shutil.copytree(
+                    source, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info")
+                )
             elif source.exists():
                 shutil.copy2(source, folder / name)
         return cls(folder, overlay)
@@ -56,7 +58,16 @@ class Workspace:
         overlay = self.folder / "overlay.yaml"
         overlay.write_text(yaml.safe_dump(self.overlay))
         # the config file comes last: it takes all the words that follow it
-        command = [sys.executable, "-m", "snakemake", "--cores", str(cores), *words, "--configfile", "overlay.yaml"]
+        command = [
+            sys.executable,
+            "-m",
+            "snakemake",
+            "--cores",
+            str(cores),
+            *words,
+            "--configfile",
+            "overlay.yaml",
+        ]
         done = subprocess.run(
             command,
             cwd=self.folder,

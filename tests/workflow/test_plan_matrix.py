@@ -93,8 +93,14 @@ PLANNED = {
     "nothing": (nothing, {}),
     "sources touched": (touch_sources, {}),
     "code touched": (touch_code, {}),
-    "comment in a module": (edit("src/riskflow/providers/score.py", r"\ndef ", "\n# a comment\n\n\ndef "), {}),
-    "docstring of a module": (edit("src/riskflow/providers/score.py", r'"""The score', '"""This is the score'), {}),
+    "comment in a module": (
+        edit("src/riskflow/providers/score.py", r"\ndef ", "\n# a comment\n\n\ndef "),
+        {},
+    ),
+    "docstring of a module": (
+        edit("src/riskflow/providers/score.py", r'"""The score', '"""This is the score'),
+        {},
+    ),
     "tier limit": (setting("tiers", "high", value=85), {**AFTER_MERGE, "backtest": 1}),
     "flag limit": (setting("flags", "billing_percentile", value=97), AFTER_RANK),
     "report length": (setting("report", "top", value=10), ENDS),
@@ -109,7 +115,10 @@ PLANNED = {
         edit("src/riskflow/providers/reasons.py", r"\ndef ", "\nUNUSED = 1\n\n\ndef "),
         AFTER_RANK,
     ),
-    "publish query": (edit("src/riskflow/providers/publish/verify.sql", r"SELECT", "SELECT ALL"), {"publish": 1, **ENDS}),
+    "publish query": (
+        edit("src/riskflow/providers/publish/verify.sql", r"SELECT", "SELECT ALL"),
+        {"publish": 1, **ENDS},
+    ),
     "score program": (
         edit("workflow/scripts/providers_score.py", r"\nif ", "\nUNUSED = 1\n\nif "),
         SCORING,
@@ -117,7 +126,15 @@ PLANNED = {
     "old-dated edit of a source": (
         edit_with_an_old_date,
         # the shards follow when the plan is made
-        {"ingest_registry": 1, "quality": 1, "universe": 1, "matching": 1, "graph": 1, "metrics": 1, "reference": 1}
+        {
+            "ingest_registry": 1,
+            "quality": 1,
+            "universe": 1,
+            "matching": 1,
+            "graph": 1,
+            "metrics": 1,
+            "reference": 1,
+        }
         | {"shard": 1, "plan": 1, "percentiles": 1, "backtest": 1, **AFTER_SCORING},
     ),
     "scores deleted": (delete("providers/scores.parquet"), AFTER_RANK),
@@ -162,7 +179,9 @@ def test_the_number_of_shards_changes_no_byte_of_the_scores(workspace: Workspace
 
 
 def shard_bytes(workspace: Workspace) -> dict[str, bytes]:
-    return {path.stem: path.read_bytes() for path in sorted(workspace.path("providers/scored").glob("*.parquet"))}
+    return {
+        path.stem: path.read_bytes() for path in sorted(workspace.path("providers/scored").glob("*.parquet"))
+    }
 
 
 def raise_one_payment(workspace: Workspace) -> None:

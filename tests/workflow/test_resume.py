@@ -50,7 +50,12 @@ def test_row_order_and_threads_change_no_byte(workspace: Workspace) -> None:
 
 def test_rows_read_are_kept_or_quarantined(finished: Workspace) -> None:
     for table in ("registry", "payments", "exclusions", "ownership"):
-        kept = pl.scan_parquet(finished.path(f"providers/ingested/{table}.parquet")).select(pl.len()).collect().item()
+        kept = (
+            pl.scan_parquet(finished.path(f"providers/ingested/{table}.parquet"))
+            .select(pl.len())
+            .collect()
+            .item()
+        )
         bad = pl.read_parquet(finished.path(f"providers/quarantine/{table}.parquet"))
         lines = sum(data_lines(path) for path in finished.folder.joinpath("data").glob(f"{table}*"))
         assert kept + bad.height == lines, table

@@ -20,7 +20,10 @@ def test_a_delta_run_equals_the_full_run(workspace: Workspace) -> None:
     full = pl.read_parquet(workspace.path("providers/scores.parquet"))
     only = full.filter(pl.col("r_raw").is_not_null())["npi"].gather_every(40).to_list()
     workspace.overlay["results"] = "results_delta"
-    workspace.overlay["providers"]["delta"] = {"only": [int(n) for n in only], "reference": "results/providers"}
+    workspace.overlay["providers"]["delta"] = {
+        "only": [int(n) for n in only],
+        "reference": "results/providers",
+    }
     workspace.build("results_delta/providers/scores.parquet", "results_delta/providers/receipts/publish.json")
     delta = pl.read_parquet(workspace.folder / "results_delta/providers/scores.parquet")
     assert delta.equals(full.filter(pl.col("npi").is_in(only)))
@@ -31,7 +34,10 @@ def test_a_delta_run_equals_the_full_run(workspace: Workspace) -> None:
 
 def test_the_change_since_an_earlier_run_is_attributed(workspace: Workspace) -> None:
     shutil.copytree(workspace.path("providers"), workspace.folder / "results_before" / "providers")
-    workspace.overlay["providers"] |= {"weights": {"billing": 0.5}, "previous": {"run": "results_before/providers"}}
+    workspace.overlay["providers"] |= {
+        "weights": {"billing": 0.5},
+        "previous": {"run": "results_before/providers"},
+    }
     ran = workspace.build(*TARGETS)
     assert ran["providers_decompose"] == 1
     scores = pl.read_parquet(workspace.path("providers/scores.parquet"))

@@ -14,7 +14,7 @@ class TableSource(Section):
     """Where one raw table is and what its columns are called there."""
 
     path: str = ""
-    """File, relative to the repository: .csv, .csv.gz, .parquet, or .duckdb (then `table` names the table)."""
+    """File or glob, relative to the repository: .csv, .csv.gz, .parquet, or .duckdb (`table` names the table)."""
     table: str = ""
     """Table or view inside a .duckdb file; empty for other files."""
     encoding: Literal["utf8", "cp1252"] = "utf8"
@@ -22,9 +22,9 @@ class TableSource(Section):
     delimiter: str = Field(default=",", min_length=1, max_length=1)
     """Column separator of a CSV file."""
     columns: dict[str, str] = {}
-    """Our column name → the name in the file, where they differ (letter case never matters)."""
+    """Our column name → the name in the file, where they differ; `OLD|NEW` where releases do. Case never matters."""
     date_format: str = "%Y-%m-%d"
-    """How dates are written there, in strftime letters."""
+    """How dates are written there, in strftime letters; %m/%Y means the last day of the month."""
 
 
 class SourceSection(Section):

@@ -18,7 +18,9 @@ UNIVERSE = Contract(
         "display_name": column(pl.String, "Name as registered, else as excluded or owned", nullable=True),
         "entity_type": column(pl.String, "individual or organization, where registered", nullable=True),
         "updated_at": column(pl.Date, "Day of the registry's last update of the row", nullable=True),
-        "npi_luhn_ok": column(pl.Boolean, "Whether the check digit (prefix 80840) is right: a flag, not a filter"),
+        "npi_luhn_ok": column(
+            pl.Boolean, "Whether the check digit (prefix 80840) is right: a flag, not a filter"
+        ),
         "in_registry": column(pl.Boolean, "Has a registry row"),
         "has_payments": column(pl.Boolean, "Has payment rows, of any year"),
         "in_exclusions": column(pl.Boolean, "Has an exclusion, of any time"),

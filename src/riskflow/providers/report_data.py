@@ -63,7 +63,7 @@ def component_facts(scored: pl.DataFrame) -> pl.DataFrame:
 
 def idle_components(scored: pl.DataFrame) -> pl.DataFrame:
     """Return component, value, providers, of: components with one value above 0 for nearly every provider."""
-    rows = []
+    rows: list[tuple[str, float, int, int]] = []
     for name in COMPONENTS:
         known = scored[name].drop_nulls()
         counts = known.value_counts(name="n").sort("n", name, descending=True).head(1)

@@ -33,7 +33,8 @@ def selected(universe: pl.DataFrame, delta: DeltaSection) -> pl.DataFrame:
         )
     if chosen.is_empty():
         raise RiskflowError(
-            "no provider is newer than providers.delta.newer_than", "set an earlier day, or null to score everybody"
+            "no provider is newer than providers.delta.newer_than",
+            "set an earlier day, or null to score everybody",
         )
     return chosen
 
@@ -48,7 +49,11 @@ def run(
     rows = chosen.select(buckets(chosen["npi"], count)).group_by("bucket").len()
     planned = {shard_name(number): size for number, size in rows.sort("bucket").iter_rows()}
     for name, path, contract in (("metrics", metrics, METRICS), ("programs", programs, PROGRAMS)):
-        mine = artifacts.scan(path, contract).join(chosen.lazy().select("npi"), on="npi", how="semi").collect()
+        mine = (
+            artifacts.scan(path, contract).join(chosen.lazy().select("npi"), on="npi", how="semi").collect()
+        )
         digests[name] = write_shards(mine, "npi", count, target / name, contract)
-    write_manifest(manifest, digests, {shard_name(number): planned.get(shard_name(number), 0) for number in range(count)})
+    write_manifest(
+        manifest, digests, {shard_name(number): planned.get(shard_name(number), 0) for number in range(count)}
+    )
     return Receipt(counts={"providers": chosen.height, "shards": count})

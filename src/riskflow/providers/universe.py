@@ -46,7 +46,9 @@ def run(*, registry: Path, payments: Path, exclusions: Path, ownership: Path, ou
     """Write the universe of a run."""
     registered = artifacts.read(registry, REGISTRY)
     paid = artifacts.scan(payments, PAYMENTS).select("npi").unique().collect(engine="streaming")
-    frame = universe(registered, paid, artifacts.read(exclusions, EXCLUSIONS), artifacts.read(ownership, OWNERSHIP))
+    frame = universe(
+        registered, paid, artifacts.read(exclusions, EXCLUSIONS), artifacts.read(ownership, OWNERSHIP)
+    )
     artifacts.write(frame, output, UNIVERSE)
     flags = ("in_registry", "has_payments", "in_exclusions", "is_owned")
     return Receipt(counts={"providers": frame.height, **{flag: int(frame[flag].sum()) for flag in flags}})

@@ -1,9 +1,9 @@
 """Known identifiers of the note's own record go, in whatever form they are written."""
 
 import pytest
-from tests.unit.notes.notes_frames import PATIENT, source
 
 from riskflow.notes.redact.known import compiled, known_spans, record_identifiers
+from tests.unit.notes.notes_frames import PATIENT, source
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 import polars as pl
 import pytest
-from tests.unit.notes.notes_frames import KEY, redacted, source
 
 from riskflow.contracts.notes_redacted import LEAKS
 from riskflow.errors import RiskflowError
@@ -11,6 +10,7 @@ from riskflow.notes.leakgate import leaks, refuse
 from riskflow.notes.policy import Policy
 from riskflow.notes.redact.stage import redacted_artifacts
 from riskflow.notes.redact.text import ordinary_words
+from tests.unit.notes.notes_frames import KEY, redacted, source
 
 SOURCE = source("Seen today, doing well.")
 ORDINARY = ordinary_words()

@@ -3,13 +3,13 @@
 import logging
 
 import pytest
-from tests.unit.notes.notes_frames import KEY, OTHER_KEY, PATIENT, redacted, texts_of
 
 from riskflow.contracts.notes_redacted import REDACTED_NOTES
 from riskflow.errors import RiskflowError
 from riskflow.notes.policy import Policy
 from riskflow.notes.redact.spans import Detection, empty_spans, span_frame
 from riskflow.notes.redact.stage import load_detectors, redacted_artifacts
+from tests.unit.notes.notes_frames import KEY, OTHER_KEY, PATIENT, redacted, texts_of
 
 
 class Broken:

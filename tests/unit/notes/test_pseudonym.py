@@ -7,7 +7,6 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.notes.notes_frames import KEY, OTHER_KEY
 
 from riskflow.errors import RiskflowError
 from riskflow.notes.pseudonym import (
@@ -20,6 +19,7 @@ from riskflow.notes.pseudonym import (
     shift_days,
     shifted,
 )
+from tests.unit.notes.notes_frames import KEY, OTHER_KEY
 
 
 def test_the_same_key_gives_the_same_pseudonym_and_another_key_none_in_common():

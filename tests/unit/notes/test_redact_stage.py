@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-from tests.unit.notes.notes_frames import KEY, OTHER_KEY, source
 
 from riskflow import artifacts
 from riskflow.config.notes import NotesNerSection, NotesPolicySection, NotesRedactStage
@@ -14,6 +13,7 @@ from riskflow.notes import deidentify, leakgate
 from riskflow.notes.pseudonym import KEY_VARIABLE
 from riskflow.notes.redact import stage
 from riskflow.notes.redact.spans import Detection, empty_spans, span_frame
+from tests.unit.notes.notes_frames import KEY, OTHER_KEY, source
 
 CANARY = "Zzyzx Quetzalcoatl"
 

@@ -5,12 +5,12 @@ import re
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.unit.notes.notes_frames import KEY, OTHER_KEY, redacted, texts_of
 
 from riskflow.contracts.notes_redacted import KINDS
 from riskflow.notes.policy import Policy
 from riskflow.notes.redact.replace import MARKER
 from riskflow.notes.redact.text import canonical
+from tests.unit.notes.notes_frames import KEY, OTHER_KEY, redacted, texts_of
 
 _PIECES = st.sampled_from(
     [

@@ -8,11 +8,11 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.providers.test_exclusions import A, B, exclusions, payments
 
 from riskflow.contracts.providers_sources import BACKTEST
 from riskflow.providers import backtest
 from riskflow.providers.past import payments_known_on
+from tests.unit.providers.test_exclusions import A, B, exclusions, payments
 
 DAY = dt.date(2022, 12, 31)
 cases = st.lists(st.tuples(st.integers(0, 4), st.booleans()), min_size=1, max_size=12)

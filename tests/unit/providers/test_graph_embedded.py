@@ -2,13 +2,13 @@
 
 import polars as pl
 import pytest
-from tests.unit.providers.graph_conformance import GraphConformance, graph, graphs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from riskflow.errors import RiskflowError
 from riskflow.providers.graph.embedded import EmbeddedGraph
 from riskflow.providers.graph.interface import Graph, GraphBackend, Reach, assert_hash
+from tests.unit.providers.graph_conformance import GraphConformance, graph, graphs
 
 
 class TestEmbedded(GraphConformance):

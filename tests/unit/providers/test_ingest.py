@@ -7,13 +7,13 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from tests.unit.providers.real_extract import layout
 
 from riskflow.config.providers import TableSource
 from riskflow.errors import RiskflowError
 from riskflow.providers import ingest, raw
 from riskflow.quarantine import QUARANTINE
 from tests.paths import shared_data
+from tests.unit.providers.real_extract import layout
 
 HEADERS = {
     "registry": "npi,taxonomy,state,entity_type,display_name,updated_at",

@@ -10,8 +10,6 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from tests.unit.providers.test_exclusions import exclusions, payments
-from tests.unit.providers.test_graph_build import A, B, active, built, ownership
 
 from riskflow import artifacts
 from riskflow.config.providers import ExclusionsSection, GraphSection, GraphStage, ScoringSection, TableSource
@@ -24,6 +22,8 @@ from riskflow.providers.graph import embedded
 from riskflow.providers.graph.interface import Graph, Reach
 from riskflow.providers.matching import match, targets
 from riskflow.providers.universe import universe
+from tests.unit.providers.test_exclusions import exclusions, payments
+from tests.unit.providers.test_graph_build import A, B, active, built, ownership
 
 AS_OF = dt.date(2024, 12, 31)
 CONFIG = GraphStage(scoring=ScoringSection(), exclusions=ExclusionsSection(), graph=GraphSection())

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import polars as pl
 import pytest
-from tests.unit.providers.test_source_stages import run_all
 
 from riskflow.contracts import providers_sources as contracts
 from riskflow.contracts.base import Contract
 from riskflow.errors import RiskflowError
+from tests.unit.providers.test_source_stages import run_all
 
 FILES = {
     "registry": contracts.REGISTRY,

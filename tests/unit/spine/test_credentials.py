@@ -18,13 +18,13 @@ def test_the_first_line_of_the_file_counts(tmp_path: Path, monkeypatch: pytest.M
 @pytest.mark.parametrize("content", ["", "\n"])
 def test_an_empty_file_is_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "p").write_text(content)
-    with pytest.raises(RiskflowError, match="some.key: .*p is empty"):
+    with pytest.raises(RiskflowError, match=r"some.key: .*p is empty"):
         password(str(tmp_path / "p"), "SOME_PASSWORD", "some.key")
 
 
 def test_neither_one_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("SOME_PASSWORD", raising=False)
-    with pytest.raises(RiskflowError, match="some.key is empty and SOME_PASSWORD is not set"):
+    with pytest.raises(RiskflowError, match=r"some.key is empty and SOME_PASSWORD is not set"):
         password("", "SOME_PASSWORD", "some.key")
-    with pytest.raises(RiskflowError, match="some.key: cannot read .*gone: No such file"):
+    with pytest.raises(RiskflowError, match=r"some.key: cannot read .*gone: No such file"):
         password(str(tmp_path / "gone"), "SOME_PASSWORD", "some.key")

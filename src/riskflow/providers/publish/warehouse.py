@@ -7,8 +7,8 @@ from pathlib import Path
 import duckdb
 
 from riskflow import artifacts
-from riskflow.contracts.providers_scores import SCORES
 from riskflow.config.providers import PublishStage
+from riskflow.contracts.providers_scores import SCORES
 from riskflow.errors import RiskflowError
 from riskflow.publish import warehouse
 from riskflow.publish.registry import RunFacts, register, run_facts
@@ -16,7 +16,9 @@ from riskflow.receipts import Receipt
 from riskflow.resources import text
 
 
-def publish(connection: duckdb.DuckDBPyConnection, scores: Path, run_id: str, *, whole: bool) -> dict[str, int]:
+def publish(
+    connection: duckdb.DuckDBPyConnection, scores: Path, run_id: str, *, whole: bool
+) -> dict[str, int]:
     """Bring provider_risk_scores up to the rows of a scores artifact, inside the connection's transaction.
 
     `whole`: the run scored everybody, so rows of providers that it does not have are removed; a delta run
@@ -51,4 +53,6 @@ def run(*, scores: Path, receipts: list[Path], warehouse_file: Path, config: Pub
     with warehouse.transaction(warehouse_file) as connection:
         counts = publish(connection, scores, facts.run_id, whole=whole)
         register(connection, facts)
-    return Receipt(counts=counts, facts={"run_id": facts.run_id, "warehouse": str(warehouse_file), "whole": whole})
+    return Receipt(
+        counts=counts, facts={"run_id": facts.run_id, "warehouse": str(warehouse_file), "whole": whole}
+    )
