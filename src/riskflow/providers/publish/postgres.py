@@ -49,6 +49,7 @@ def run(*, scores: Path, receipts: list[Path], config: PublishToPostgresStage) -
             spill = open_until_done.enter_context(tempfile.TemporaryDirectory())
             settings = {"memory_limit": "768MB", "temp_directory": spill}
             source = open_until_done.enter_context(duckdb.connect(config={**settings}))
+            source.execute("SET enable_progress_bar = false")  # it would write to standard output
             source.execute(text(__package__ or "", "incoming.sql"), {"scores": str(scores)})
             execute_script(source, text(__package__ or "", "postgres_rows.sql"))
             return source
