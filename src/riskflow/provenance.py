@@ -62,13 +62,14 @@ def _without_docstrings(tree: ast.Module) -> ast.Module:
 
 
 def _resources(tree: ast.Module, folder: Path) -> set[Path]:
-    """Return the files beside the module that a text constant in its code names."""
+    """Return the files beside the module, or in the folder data beside it, that a text constant in its code names."""
     names = {
         node.value
         for node in ast.walk(tree)
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
-    candidates = {folder / name for name in names if name.endswith(RESOURCE_SUFFIXES) and len(name) < 120}
+    named = {name for name in names if name.endswith(RESOURCE_SUFFIXES) and len(name) < 120}
+    candidates = {place / name for place in (folder, folder / "data") for name in named}
     return {path for path in candidates if path.is_file()}
 
 
