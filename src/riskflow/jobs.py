@@ -10,9 +10,11 @@ from pathlib import Path
 def prepare_environment(checkout: Path, umask: str) -> None:
     """Let jobs find riskflow in this checkout and the Python that runs Snakemake, and keep what they make private.
 
-    `umask` is octal text: 027 gives files 0640 and folders 0750.
+    `umask` is octal text: 027 gives files 0640 and folders 0750. RISKFLOW_OWNER_PID tells a job which process
+    owns the run, so that a run whose owner died is not told as running.
     """
     os.umask(int(umask, 8))
+    os.environ.setdefault("RISKFLOW_OWNER_PID", str(os.getpid()))
     _prepend("PYTHONPATH", str(checkout / "src"))
     _prepend("PATH", str(Path(sys.executable).parent))
 
