@@ -5,6 +5,13 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from riskflow.config.base import Section, StageConfig
+from riskflow.config.members_runs import (
+    RUN_STAGES,
+    MembersComparisonSection,
+    MembersDecompositionSection,
+    MembersRunsSection,
+    MembersTransfersSection,
+)
 
 
 class MembersTable(Section):
@@ -29,6 +36,24 @@ class MembersSourceSection(Section):
     """Diagnoses: member_id, code (ICD-10-CM), service_date."""
     drugs: MembersTable = MembersTable()
     """Drugs: member_id, ndc, hcpcs."""
+
+
+class MembersPriorSection(Section):
+    """Last year's members, to compare with and to explain the change from; without files there is no comparison.
+
+    With the demo they are generated. What kind of source they are is what `source.kind` says.
+    """
+
+    benefit_year: int = Field(default=0, ge=0, le=2100)
+    """Their benefit year; 0: the year before `model.benefit_year`."""
+    vintage: str = "latest"
+    """Which of that year's CMS releases scores them."""
+    spans: MembersTable = MembersTable()
+    """Enrolment spans, as in `source.spans`."""
+    diagnoses: MembersTable = MembersTable()
+    """Diagnoses, as in `source.diagnoses`."""
+    drugs: MembersTable = MembersTable()
+    """Drugs, as in `source.drugs`."""
 
 
 class MembersDemoSection(Section):
@@ -67,14 +92,32 @@ class MembersModelSection(Section):
     """File with the CPT/HCPCS codes that make a claim risk-adjustment eligible (DIY Table 2, yours: AMA copyright)."""
 
 
+class MembersReportSection(Section):
+    """The report page."""
+
+    top: int = Field(default=15, ge=1, le=200)
+    """How many of the most frequent HCCs, drug categories and moved variables to show."""
+
+
 class MembersConfig(Section):
     """Members track: HHS-HCC scores, runs compared and decomposed, transfers."""
 
     source: MembersSourceSection = MembersSourceSection()
+    prior: MembersPriorSection = MembersPriorSection()
     demo: MembersDemoSection = MembersDemoSection()
     quality: MembersQualitySection = MembersQualitySection()
     shards: MembersShardsSection = MembersShardsSection()
     model: MembersModelSection = MembersModelSection()
+    runs: MembersRunsSection = MembersRunsSection()
+    comparison: MembersComparisonSection = MembersComparisonSection()
+    decomposition: MembersDecompositionSection = MembersDecompositionSection()
+    transfers: MembersTransfersSection = MembersTransfersSection()
+    report: MembersReportSection = MembersReportSection()
+
+    @property
+    def prior_year(self) -> int:
+        """The benefit year of the prior members."""
+        return self.prior.benefit_year or self.model.benefit_year - 1
 
 
 class _Stage(StageConfig):
@@ -92,8 +135,19 @@ class MembersIngestStage(_Stage):
     """Config of reading and validating the raw tables."""
 
     source: MembersSourceSection
-    quality: MembersQualitySection
     model: MembersModelSection
+
+
+class MembersQualityStage(_Stage):
+    """Config of the quality gate."""
+
+    quality: MembersQualitySection
+
+
+class MembersShardStage(_Stage):
+    """Config of cutting the population."""
+
+    shards: MembersShardsSection
 
 
 class MembersScoreStage(_Stage):
@@ -102,9 +156,19 @@ class MembersScoreStage(_Stage):
     model: MembersModelSection
 
 
+class MembersReportStage(_Stage):
+    """Config of the page."""
+
+    report: MembersReportSection
+
+
 STAGES: dict[str, type[StageConfig]] = {
     "demo": MembersDemoStage,
     "ingest": MembersIngestStage,
+    "quality": MembersQualityStage,
+    "shard": MembersShardStage,
     "score": MembersScoreStage,
+    "report": MembersReportStage,
+    **RUN_STAGES,
 }
 """Stage name → the config that it may read; a stage that is not here reads none."""

@@ -43,6 +43,9 @@ class MembersDecompositionSection(Section):
 class MembersTransfersSection(Section):
     """State transfers."""
 
+    enabled: bool = True
+    """Compute them; they need premium and rating_area of every span."""
+
     cost_factors: str = ""
     """CSV of geographic cost factors (State, Rating_Area, GCF, Year, Market); empty: derived from the premiums."""
     cost_factor_year: int = Field(default=2024, ge=2014, le=2100)

@@ -139,7 +139,10 @@ DRUGS = Contract(
         "member_id": column(pl.String, "Member id", not_empty()),
         "drug_id": column(pl.Int32, "Number of the row within the member, by date and code", at_least(1)),
         "ndc": column(
-            pl.String, "NDC, 11 digits (5-4-2)", matches(r"^\d{11}$", "is an NDC of 11 digits"), nullable=True
+            pl.String,
+            "NDC, 11 digits (5-4-2), the sixth a letter in a few",
+            matches(r"^\d{5}[0-9A-Z]\d{5}$", "is an NDC of 11 digits"),
+            nullable=True,
         ),
         "hcpcs": column(
             pl.String,

@@ -29,7 +29,7 @@ from riskflow.members.moments import (
     pair_set,
     run_set,
 )
-from riskflow.members.shapley import attributed, shapley_matrix, waterfall_matrix
+from riskflow.attribution import attributed, shapley_matrix, waterfall_matrix
 
 IDENTITY_TOLERANCE = 1e-9
 INTERACTION = "Interaction"

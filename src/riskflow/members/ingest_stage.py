@@ -23,7 +23,7 @@ from riskflow.members.ingest_sources import (
     TableSource,
     read_table,
 )
-from riskflow.quarantine import QUARANTINE, Split, assert_share
+from riskflow.quarantine import QUARANTINE, Split
 from riskflow.receipts import Receipt
 
 
@@ -56,14 +56,6 @@ def run(
     artifacts.write(fills.kept, drugs, DRUGS)
     bad = pl.concat([part.quarantined for _, part in parts.values()])
     artifacts.write(bad, quarantine, QUARANTINE)
-    for table, (read, part) in parts.items():
-        assert_share(
-            part.quarantined.height,
-            read,
-            config.quality.max_quarantined,
-            f"members {table}",
-            "members.quality.max_quarantined",
-        )
     return _receipt(parts, bad, people.kept)
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from riskflow.errors import RiskflowError
-from riskflow.members.shapley import attributed, marginal_matrix, shapley_matrix, waterfall_matrix
+from riskflow.attribution import attributed, marginal_matrix, shapley_matrix, waterfall_matrix
 
 finite = st.floats(-1e3, 1e3, allow_nan=False)
 
