@@ -39,7 +39,7 @@ class NotesQualitySection(Section):
 class NotesShardsSection(Section):
     """How the notes are cut for the per-shard stages. It never changes a result."""
 
-    count: int = Field(default=2, ge=1, le=4096)
+    count: int = Field(default=2, ge=1, le=256)
     """Number of shards."""
 
 
@@ -73,6 +73,13 @@ class NotesNerSection(Section):
     """Worker processes per shard."""
 
 
+class NotesGateSection(Section):
+    """The leak gate: the independent reading of the finished tables that must find nothing."""
+
+    canaries: str = ""
+    """File with a text per line that must be nowhere in the published tables; empty: none."""
+
+
 class NotesConfig(Section):
     """Notes track: clinical records in, redacted and de-identified tables out."""
 
@@ -82,6 +89,7 @@ class NotesConfig(Section):
     shards: NotesShardsSection = NotesShardsSection()
     policy: NotesPolicySection = NotesPolicySection()
     ner: NotesNerSection = NotesNerSection()
+    gate: NotesGateSection = NotesGateSection()
 
 
 class _Stage(StageConfig):
@@ -98,6 +106,12 @@ class NotesIngestStage(_Stage):
     """Config of reading and validating the raw records."""
 
     source: NotesSourceSection
+    shards: NotesShardsSection
+
+
+class NotesQualityStage(_Stage):
+    """Config of the gate after ingest."""
+
     quality: NotesQualitySection
 
 
@@ -107,17 +121,26 @@ class NotesTrainStage(_Stage):
     ner: NotesNerSection
 
 
-class NotesRedactStage(_Stage):
-    """Config of redacting one shard."""
+class NotesPolicyStage(_Stage):
+    """Config of de-identifying the tables and of the leak gate."""
 
     policy: NotesPolicySection
+
+
+class NotesRedactStage(NotesPolicyStage):
+    """Config of redacting one shard, and of the evaluation."""
+
     ner: NotesNerSection
 
 
 STAGES: dict[str, type[StageConfig]] = {
     "demo": NotesDemoStage,
     "ingest": NotesIngestStage,
+    "quality": NotesQualityStage,
     "train": NotesTrainStage,
     "redact": NotesRedactStage,
+    "deidentify": NotesPolicyStage,
+    "gate": NotesPolicyStage,
+    "evaluate": NotesRedactStage,
 }
 """Stage name → the config that it may read; a stage that is not here reads none."""

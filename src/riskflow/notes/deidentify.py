@@ -13,7 +13,7 @@ from pathlib import Path
 import polars as pl
 
 from riskflow import artifacts
-from riskflow.config.notes import NotesRedactStage
+from riskflow.config.notes import NotesPolicyStage
 from riskflow.contracts.base import Contract
 from riskflow.contracts.notes_redacted import AUDIT, PUBLISHED_TABLES, REDACTED_NOTES
 from riskflow.contracts.notes_sources import SOURCE_TABLES
@@ -344,7 +344,7 @@ def run(
     published_encounters: Path,
     published_observations: Path,
     audit: Path,
-    config: NotesRedactStage,
+    config: NotesPolicyStage,
 ) -> Receipt:
     """De-identify the tables of all shards and put the redacted notes and the audit of all shards together."""
     policy, key = Policy.of(config.policy), load_key(config.policy.key_file)

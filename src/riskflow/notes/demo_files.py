@@ -14,13 +14,15 @@ import orjson
 from riskflow.artifacts import replacing
 from riskflow.config.notes import NotesDemoStage
 from riskflow.notes.demo import DemoRecord, demo_records
+from riskflow.notes.pseudonym import DEMO_KEY, create_key
 from riskflow.receipts import Receipt
 
 Record = dict[str, Any]
 
 
-def run(*, records: Path, labels: Path, config: NotesDemoStage) -> Receipt:
-    """Write demo patients as one JSON array, and the labelled notes as JSON lines."""
+def run(*, records: Path, labels: Path, key: Path, config: NotesDemoStage) -> Receipt:
+    """Write demo patients as one JSON array, the labelled notes as JSON lines, and the demo's key (mode 0600)."""
+    create_key(key, DEMO_KEY)
     demo = config.demo
     counts = write_demo(demo_records(demo.patients, demo.seed), records, labels, demo.dirt, demo.seed)
     dirt = {name: count for name, count in sorted(counts.items()) if name in DIRT or name in BROKEN}

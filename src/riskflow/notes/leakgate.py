@@ -14,7 +14,7 @@ import duckdb
 import polars as pl
 
 from riskflow import artifacts
-from riskflow.config.notes import NotesRedactStage
+from riskflow.config.notes import NotesPolicyStage
 from riskflow.contracts.notes_redacted import (
     KINDS,
     LEAKS,
@@ -73,7 +73,7 @@ def leaks(
     mapped = pseudonyms(key, "patient", patients["patient_id"])
     table = dict(zip(patients["patient_id"].to_list(), mapped.to_list(), strict=True))
     cells = _cells(published, allowed, shifted_dates)
-    with duckdb.connect() as connection:
+    with duck.connect() as connection:
         connection.register("source_patients", patients)
         connection.register("source_encounters", encounters.select("patient_id", "encounter_id"))
         known = connection.sql(text(__package__, "leakgate_identifiers.sql")).pl()
@@ -164,7 +164,7 @@ def run(
     published_encounters: Path,
     published_observations: Path,
     findings: Path,
-    config: NotesRedactStage,
+    config: NotesPolicyStage,
     canaries: Path | None = None,
 ) -> Receipt:
     """Read the published tables against the sources; fail the run when anything leaks.

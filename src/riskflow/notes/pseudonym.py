@@ -23,6 +23,9 @@ from riskflow.errors import RiskflowError
 KEY_VARIABLE = "RISKFLOW_NOTES_KEY"
 SHORTEST_KEY = 16
 MOST_DAYS = 364
+DEMO_KEY = b"riskflow demo key: known to everybody, for generated patients only"
+"""The key of the demo, so that every demo run has the same pseudonyms. It protects nobody."""
+_FINGERPRINT_ROUNDS = 200_000
 _CREATE_HINT = "make one with: head -c 32 /dev/urandom | base64 > notes.key && chmod 600 notes.key"
 
 
@@ -57,15 +60,20 @@ def _file_key(path: Path) -> bytes:
     return path.read_bytes().strip()
 
 
-def create_key(path: Path) -> None:
-    """Write a new random key that only its owner may read; an existing file is left as it is."""
+def create_key(path: Path, key: bytes = b"") -> None:
+    """Write a key (a new random one unless given) that only its owner may read; an existing file is left as it is."""
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         return
-    with os.fdopen(handle, "w", encoding="ascii") as file:
-        file.write(secrets.token_hex(32) + "\n")
+    with os.fdopen(handle, "wb") as file:
+        file.write((key or secrets.token_hex(32).encode()) + b"\n")
+
+
+def key_fingerprint(key: bytes) -> str:
+    """Return 16 hexadecimal digits that tell keys apart; made slowly, so that a weak key is not guessed from them."""
+    return hashlib.pbkdf2_hmac("sha256", key, b"riskflow notes key", _FINGERPRINT_ROUNDS).hex()[:16]
 
 
 def keyed_hash(key: bytes, *parts: str) -> str:

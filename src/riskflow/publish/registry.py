@@ -70,7 +70,7 @@ def _what_ran(receipts: Iterable[Receipt]) -> tuple[dict[str, str], dict[str, st
                 code[key] = value
             elif kind == "config" and not key.startswith("shards."):
                 config[key] = value
-            elif kind == "data" and receipt.stage.endswith("ingest"):
+            elif kind == "data" and receipt.stage.removesuffix(".stage").endswith("ingest"):
                 data[key] = value
     return config, code, data
 

@@ -13,39 +13,43 @@ from riskflow.config.notes import (
     NotesNerSection,
     NotesPolicySection,
     NotesQualitySection,
+    NotesQualityStage,
     NotesRedactStage,
+    NotesShardsSection,
     NotesSourceSection,
 )
 from riskflow.contracts.notes_evaluation import MISSES, SCORES
 from riskflow.contracts.notes_sources import SOURCE_TABLES
 from riskflow.errors import RiskflowError
-from riskflow.notes import demo_files, evaluate_stage
+from riskflow.notes import demo_files, evaluate_stage, quality
 from riskflow.notes.ingest import stage as ingest_stage
 from riskflow.notes.ner import model_file
 from riskflow.notes.ner.detector import NerDetector
 from riskflow.notes.ner.train import Recipe, train
 from riskflow.notes.policy import Policy
 from riskflow.quarantine import QUARANTINE
+from riskflow.receipts import Receipt
 
 
 @pytest.fixture(scope="module")
 def work(tmp_path_factory):
     folder = tmp_path_factory.mktemp("stages")
     demo = NotesDemoStage(demo=NotesDemoSection(patients=60, seed=5, dirt=0.01))
-    demo_files.run(records=folder / "records.json", labels=folder / "labels.jsonl", config=demo)
+    demo_files.run(
+        records=folder / "records.json", labels=folder / "labels.jsonl", key=folder / "demo.key", config=demo
+    )
     model_file.save(train(Recipe(sentences=4000, epochs=3, seed=4)).nlp, folder / "model")
     return folder
 
 
-def ingested(folder, limit=0.2, shards=2):
-    config = NotesIngestStage(source=NotesSourceSection(), quality=NotesQualitySection(max_quarantined=limit))
+def ingested(folder, shards=2):
+    config = NotesIngestStage(source=NotesSourceSection(), shards=NotesShardsSection(count=shards))
     tables = {table: folder / table for table in SOURCE_TABLES}
     receipt = ingest_stage.run(
         sources=[folder / "records.json"],
         **tables,
         quarantine=folder / "quarantine.parquet",
         manifest=folder / "manifest.json",
-        shards=shards,
         config=config,
     )
     return receipt, {
@@ -76,9 +80,27 @@ def test_the_same_input_gives_the_same_bytes(work):
     assert before == {path: path.read_bytes() for path in before}
 
 
-def test_too_much_quarantine_stops_the_run(work):
+def test_too_much_quarantine_stops_the_run(work, tmp_path):
+    receipt, _ = ingested(work)
+    receipt.write(tmp_path / "ingest.json")
+    passed = quality.run(receipts=[tmp_path / "ingest.json"], config=limited(0.2))
+    assert passed.counts == receipt.counts
     with pytest.raises(RiskflowError, match=r"notes\.quality\.max_quarantined"):
-        ingested(work, limit=0.0)
+        quality.run(receipts=[tmp_path / "ingest.json"], config=limited(0.0))
+
+
+def test_one_bad_table_stops_the_run_though_all_together_are_within_the_limit(tmp_path):
+    receipt = Receipt(
+        counts={"read": 100, "kept": 97, "quarantined": 3},
+        facts={"read": {"patients": 4, "observations": 96}, "kept": {"patients": 1, "observations": 96}},
+    )
+    receipt.write(tmp_path / "ingest.json")
+    with pytest.raises(RiskflowError, match="patients"):
+        quality.run(receipts=[tmp_path / "ingest.json"], config=limited(0.05))
+
+
+def limited(share):
+    return NotesQualityStage(quality=NotesQualitySection(max_quarantined=share))
 
 
 def test_every_system_is_scored_and_the_whole_is_better_than_its_parts(work):
