@@ -11,10 +11,9 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-import duckdb
 import polars as pl
 
-from riskflow import artifacts
+from riskflow import artifacts, duck
 from riskflow.artifacts import write_text
 from riskflow.contracts.base import Contract
 from riskflow.errors import RiskflowError
@@ -36,7 +35,7 @@ def buckets(keys: pl.Series, count: int) -> pl.Series:
     """
     if keys.dtype.is_integer():
         return (keys % count).cast(pl.UInt32).alias("bucket")
-    with duckdb.connect() as connection:
+    with duck.connect() as connection:
         connection.register("keyed", pl.DataFrame({"key": keys}))
         relation = connection.sql(_BUCKET_OF_TEXT, params=[count])
         return pl.Series("bucket", relation.fetchnumpy()["bucket"], dtype=pl.UInt32)

@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
+from riskflow import duck
 from riskflow.errors import RiskflowError
 
 SPAN_COLUMNS: dict[str, pl.DataType] = {
@@ -144,7 +145,7 @@ def _from_duckdb(source: TableSource, name: str) -> pl.DataFrame:
         raise RiskflowError(
             f"members.source.{name}.table is empty", f"name the table or view inside {source.path.name}"
         )
-    with duckdb.connect(str(source.path), read_only=True) as connection:
+    with duck.connect(source.path, read_only=True) as connection:
         try:
             rows: pl.DataFrame = connection.table(source.table).pl()
             return rows

@@ -22,12 +22,12 @@ from typing import Any
 import duckdb
 import polars as pl
 
-from riskflow import provenance, resources
+from riskflow import duck, provenance, resources
 from riskflow.errors import RiskflowError
+from riskflow.jobs import OWNER_VARIABLE
 from riskflow.publish.warehouse import execute_script, transaction
 
 CALCULATOR = "riskflow.members.engine"
-OWNER_VARIABLE = "RISKFLOW_OWNER_PID"
 _ID_LENGTH = 20
 
 
@@ -148,7 +148,7 @@ def prepare(connection: duckdb.DuckDBPyConnection) -> None:
 
 def runs(database: Path) -> pl.DataFrame:
     """Return the registry, newest first; runs whose owner is dead are told as failed, without writing."""
-    with duckdb.connect(str(database), read_only=True) as connection:
+    with duck.connect(database, read_only=True) as connection:
         table: pl.DataFrame = connection.sql(resources.text(__package__, "registry_runs.sql")).pl()
     status = [
         "failed" if row["status"] == "started" and is_dead(json.loads(row["owner"])) else row["status"]

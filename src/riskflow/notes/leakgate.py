@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-import duckdb
 import polars as pl
 
-from riskflow import artifacts
+from riskflow import artifacts, duck
 from riskflow.config.notes import NotesPolicyStage
 from riskflow.contracts.notes_redacted import (
     KINDS,

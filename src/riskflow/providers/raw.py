@@ -10,6 +10,7 @@ from pathlib import Path
 import polars as pl
 import polars.exceptions
 
+from riskflow import duck
 from riskflow.config.providers import TableSource
 from riskflow.errors import RiskflowError
 
@@ -83,7 +84,7 @@ def _duckdb_table(path: Path, table: TableSource, name: str) -> pl.LazyFrame:
     import duckdb
 
     try:
-        with duckdb.connect(str(path), read_only=True) as connection:
+        with duck.connect(path, read_only=True) as connection:
             rows: pl.DataFrame = connection.table(table.table).pl()
             return rows.with_row_index(LINE, offset=1).lazy()
     except duckdb.Error:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import duckdb
 
+from riskflow import duck
 from riskflow.errors import RiskflowError
 
 LOCK_POLL_SECONDS = 0.1
@@ -26,9 +27,7 @@ def transaction(
     """Yield a connection inside a transaction: committed when the block ends, rolled back when it raises."""
     database.parent.mkdir(parents=True, exist_ok=True)
     with _turn(database, wait_seconds):
-        connection = duckdb.connect(
-            str(database), config={"memory_limit": memory, "preserve_insertion_order": "true"}
-        )
+        connection = duck.connect(database, memory_limit=memory, preserve_insertion_order="true")
         try:
             connection.begin()
             yield connection

@@ -23,6 +23,7 @@ import pyarrow.csv
 import pyarrow.parquet
 from psycopg import sql
 
+from riskflow import duck
 from riskflow.artifacts import replacing, write_text
 from riskflow.config.postgres import PostgresSource
 from riskflow.errors import RiskflowError
@@ -257,7 +258,7 @@ def _row_groups(batches: Iterator[pa.RecordBatch], schema: pa.Schema) -> Iterato
 def _laid_over(table: Export, changed: Path, scratch: Path) -> int:
     """Replace the file by itself with the changed rows laid over it by key; return its rows."""
     ours, spill = duckdb.ColumnExpression, str(scratch / "spill")
-    with duckdb.connect(config={"temp_directory": spill, "memory_limit": "1GB"}) as connection:
+    with duck.connect(temp_directory=spill, memory_limit="1GB") as connection:
         new = connection.read_parquet(str(changed)).set_alias("n")
         old = connection.read_parquet(str(table.output)).set_alias("o")
         if old.columns != new.columns or old.types != new.types:

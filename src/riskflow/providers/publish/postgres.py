@@ -9,7 +9,7 @@ from pathlib import Path
 
 import duckdb
 
-from riskflow import artifacts
+from riskflow import artifacts, duck
 from riskflow.config.providers import PublishStage
 from riskflow.config.publish import PostgresSection
 from riskflow.contracts.providers_scores import SCORES
@@ -47,9 +47,7 @@ def run(*, scores: Path, receipts: list[Path], config: PublishToPostgresStage) -
 
         def prepare() -> duckdb.DuckDBPyConnection:
             spill = open_until_done.enter_context(tempfile.TemporaryDirectory())
-            settings = {"memory_limit": "768MB", "temp_directory": spill}
-            source = open_until_done.enter_context(duckdb.connect(config={**settings}))
-            source.execute("SET enable_progress_bar = false")  # it would write to standard output
+            source = open_until_done.enter_context(duck.connect(memory_limit="768MB", temp_directory=spill))
             source.execute(text(__package__ or "", "incoming.sql"), {"scores": str(scores)})
             execute_script(source, text(__package__ or "", "postgres_rows.sql"))
             return source
