@@ -32,6 +32,8 @@ FINAL = {
         for name in ("scores.parquet", "report.html", "receipts/publish.json")
     ],
 }
+if CONFIG.publish.postgres.enabled:
+    FINAL["providers"].append(f"{RESULTS}/providers/receipts/publish_postgres.json")
 
 
 wildcard_constraints:
@@ -44,14 +46,23 @@ def shards(track):
 
 
 @cache
-def stage(name):
-    """Params of a stage, each naming itself: the config keys it may read and the modules it can reach."""
+def stage(name, *config_of):
+    """Params of a stage, each naming itself: the config keys it may read and the modules it can reach.
+
+    `config_of`: the stages whose keys it may read, where these are not its own.
+    """
     track, _, step = name.partition(".")
-    model = import_module(f"riskflow.config.{track}").STAGES.get(step)
-    keys = stage_params(CONFIG, model) if model else []
+    keys = [key for one in config_of or [name] for key in stage_keys(one)]
     program = "plan.py" if step == "plan" else f"{track}_{step}.py"
     modules = fingerprint(PROGRAMS / program)
     return [*keys, *(f"code.{module}={digest}" for module, digest in modules.items())]
+
+
+def stage_keys(name):
+    """The config keys that a stage may read, as params."""
+    section, _, step = name.partition(".")
+    model = import_module(f"riskflow.config.{section}").STAGES.get(step)
+    return stage_params(CONFIG, model) if model else []
 
 
 def source_files(track, table, demo):

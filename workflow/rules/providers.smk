@@ -26,6 +26,10 @@ RUN_RECEIPTS = [
 ]
 TABLES = ("registry", "payments", "exclusions", "ownership")
 
+if CONFIG.providers.graph.backend == "neo4j":
+
+    include: "providers_neo4j.smk"
+
 
 rule providers_demo:
     output:
@@ -637,6 +641,31 @@ rule providers_publish:
         "Publish the scores into the warehouse"
     shell:
         "POLARS_MAX_THREADS={threads} python workflow/scripts/providers_publish.py"
+        " --scores {input.scores:q} --receipts {input.receipts:q}"
+        " --receipt {output.receipt:q} --params {params:q} 2>&1 | tee {log:q} >&2"
+
+
+rule providers_publish_postgres:
+    input:
+        scores=f"{P}/scores.parquet",
+        receipts=[f"{P}/receipts/{name}.json" for name in RUN_RECEIPTS],
+    output:
+        receipt=f"{P}/receipts/publish_postgres.json",
+    log:
+        f"{P}/logs/publish_postgres.log",
+    benchmark:
+        f"{P}/benchmarks/publish_postgres.tsv"
+    conda:
+        "../../envs/servers.yaml"
+    resources:
+        mem_mb=3000,
+        runtime=60,
+    params:
+        *stage("providers.publish_postgres", "providers.publish", "publish.postgres"),
+    message:
+        "Publish the scores to PostgreSQL"
+    shell:
+        "POLARS_MAX_THREADS={threads} python workflow/scripts/providers_publish_postgres.py"
         " --scores {input.scores:q} --receipts {input.receipts:q}"
         " --receipt {output.receipt:q} --params {params:q} 2>&1 | tee {log:q} >&2"
 
