@@ -67,8 +67,11 @@ def score(base, members):
 
 def publish(base, members):
     warehouse.run(
-        run=base / "run.parquet",
-        tables=[base / "scores.parquet"],
+        current=base / "run.parquet",
+        current_tables=[base / "scores.parquet"],
+        prior_tables=[],
+        comparison_tables=[],
+        decomposition_tables=[],
         warehouse_file=base / "warehouse.duckdb",
         config=MembersPublishStage(runs=MembersRunsSection()),
     )

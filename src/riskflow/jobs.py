@@ -6,6 +6,9 @@ import os
 import sys
 from pathlib import Path
 
+OWNER_VARIABLE = "RISKFLOW_OWNER_PID"
+"""Environment variable with the process whose life is the run's: a started run without it has failed."""
+
 
 def prepare_environment(checkout: Path, umask: str) -> None:
     """Let jobs find riskflow in this checkout and the Python that runs Snakemake, and keep what they make private.
@@ -16,6 +19,7 @@ def prepare_environment(checkout: Path, umask: str) -> None:
     os.umask(int(umask, 8))
     os.environ.setdefault("RISKFLOW_OWNER_PID", str(os.getpid()))
     _prepend("PYTHONPATH", str(checkout / "src"))
+    os.environ.setdefault(OWNER_VARIABLE, str(os.getpid()))
     _prepend("PATH", str(Path(sys.executable).parent))
 
 

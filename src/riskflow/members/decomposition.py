@@ -229,12 +229,13 @@ def run(
     scenarios_output: Path,
     run_output: Path,
     config: MembersDecomposeStage,
-    eligible: str = "",
+    eligible: Path | None = None,
 ) -> Receipt:
     """Write effects, definitions, scenarios and run identities of every decomposition in the definitions file.
 
     A data set is called by the folder of its tables (`spans`, `diagnoses`, `drugs` in one order); `runs` and
-    `scores`, in one order, are the scored runs that scenarios may name by id or by their folder.
+    `scores`, in one order, are the scored runs that scenarios may name by id or by the folder of the run. `tables`
+    names a file of any CMS set; the other sets lie beside it. `eligible`: the user's list of eligible codes.
     """
     wanted = load(definitions)
     data = _data_sets(spans, diagnoses, drugs, eligible)
@@ -258,9 +259,9 @@ def run(
 
 
 def _data_sets(
-    spans: Sequence[Path], diagnoses: Sequence[Path], drugs: Sequence[Path], eligible: str
+    spans: Sequence[Path], diagnoses: Sequence[Path], drugs: Sequence[Path], eligible: Path | None
 ) -> dict[str, DataSet]:
-    codes = eligible_codes(Path(eligible)) if eligible else None
+    codes = eligible_codes(eligible) if eligible else None
     found = {}
     for people, claims, fills in zip(spans, diagnoses, drugs, strict=True):
         frame = artifacts.read(people, SPANS)
@@ -282,7 +283,7 @@ def _existing(runs: Sequence[Path], scores: Sequence[Path]) -> dict[str, Path]:
     found = {}
     for run_path, score_path in zip(runs, scores, strict=True):
         found[artifacts.read(run_path, RUN)["run_id"][0]] = score_path
-        found[score_path.parent.name] = score_path
+        found[run_path.parent.name] = score_path
     return found
 
 

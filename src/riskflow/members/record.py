@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from datetime import date
@@ -30,9 +31,13 @@ def run(
     warehouse_file: Path,
     output: Path,
     config: MembersRecordStage,
+    eligible: Path | None = None,
 ) -> Receipt:
-    """Write the run's identity and its started row; `program` scores, `tables` are the files of one CMS set."""
-    identity = scoring_identity(spans, diagnoses, drugs, tables[0].parent, program)
+    """Write the run's identity and its started row.
+
+    `program` scores, `tables` are the files of one CMS set, `eligible` the user's list of eligible codes, if any.
+    """
+    identity = scoring_identity(spans, diagnoses, drugs, tables[0].parent, program, eligible)
     effective = artifacts.read(diagnoses, DIAGNOSES, ["service_date"])["service_date"].max()
     artifacts.write(identity_row(identity, effective if isinstance(effective, date) else None), output, RUN)
     for one in runs_of(output, config.runs):
@@ -40,7 +45,9 @@ def run(
     return Receipt(counts={"runs": 1}, facts={"run_id": identity.run_id})
 
 
-def scoring_identity(spans: Path, diagnoses: Path, drugs: Path, tables: Path, program: Path) -> RunIdentity:
+def scoring_identity(
+    spans: Path, diagnoses: Path, drugs: Path, tables: Path, program: Path, eligible: Path | None = None
+) -> RunIdentity:
     """Return the identity of scoring three validated tables by one CMS set with one program."""
     about = json.loads((tables / "set.json").read_text(encoding="utf-8"))
     inputs = {
@@ -51,6 +58,8 @@ def scoring_identity(spans: Path, diagnoses: Path, drugs: Path, tables: Path, pr
     inputs |= {
         f"cms.{path.stem}": artifacts.content_digest(path) for path in sorted(tables.glob("*.parquet"))
     }
+    if eligible is not None:
+        inputs["eligible_codes"] = hashlib.sha256(eligible.read_bytes()).hexdigest()
     return RunIdentity(
         analysis_type="scoring",
         model_version=about["model_version"],

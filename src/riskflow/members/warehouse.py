@@ -5,7 +5,7 @@ A table's rows of a run are replaced only when their content changed, so publish
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import duckdb
 import polars as pl
 
 from riskflow import artifacts, resources
-from riskflow.config.members_runs import MembersPublishStage
+from riskflow.config.members_runs import MembersPublishStage, MembersRunsSection
 from riskflow.contracts.base import Contract
 from riskflow.contracts.members_runs import (
     COMPARISON,
@@ -77,33 +77,64 @@ def publish(
     return artifact.rows
 
 
-def run(
-    *,
-    run: Path,
-    tables: list[Path],
-    warehouse_file: Path,
-    config: MembersPublishStage,
-) -> Receipt:
-    """Publish the artifacts of one run and record its runs as completed.
+def publish_run(
+    connection: duckdb.DuckDBPyConnection, run: Path, tables: Sequence[Path], section: MembersRunsSection
+) -> dict[str, int]:
+    """Bring the tables of one run up to date, record its runs as completed, and return table → rows written.
 
     `run` is the RUN artifact: the run's own row, and for a decomposition those of its scenarios. `tables` are
     artifacts of the contracts in TARGETS; each contract has one table.
     """
-    recorded = runs_of(run, config.runs)
+    recorded = runs_of(run, section)
     own = next((one for one in recorded if one.identity.analysis_type != "scoring"), recorded[0])
     run_id = own.identity.run_id
     values = _bound(own.identity.config)
+    for one in recorded:
+        start_within(connection, one)
     written = {}
+    for path in tables:
+        table = _table_of(path)
+        written[table] = publish(connection, table, run_id, path, values)
+    for one in recorded:
+        finish_within(connection, one.identity.run_id, "completed")
+    return written
+
+
+def run(
+    *,
+    current: Path,
+    current_tables: list[Path],
+    warehouse_file: Path,
+    config: MembersPublishStage,
+    prior: Path | None = None,
+    prior_tables: list[Path],
+    comparison: Path | None = None,
+    comparison_tables: list[Path],
+    decomposition: Path | None = None,
+    decomposition_tables: list[Path],
+) -> Receipt:
+    """Publish everything of one workflow run in one transaction: each RUN artifact with its tables.
+
+    Without prior members there are no runs but the current one, and the other lists are empty.
+    """
+    parts = {
+        "current": (current, current_tables),
+        "prior": (prior, prior_tables),
+        "comparison": (comparison, comparison_tables),
+        "decomposition": (decomposition, decomposition_tables),
+    }
+    counts: dict[str, int] = {}
     with transaction(warehouse_file) as connection:
         prepare(connection)
-        for one in recorded:
-            start_within(connection, one)
-        for path in tables:
-            table = _table_of(path)
-            written[table] = publish(connection, table, run_id, path, values)
-        for one in recorded:
-            finish_within(connection, one.identity.run_id, "completed")
-    return Receipt(counts=written, facts={"run_id": run_id, "warehouse": str(warehouse_file)})
+        for path, tables in parts.values():
+            if path is not None:
+                for table, rows in publish_run(connection, path, tables, config.runs).items():
+                    counts[table] = counts.get(table, 0) + rows
+    runs = {name: runs_of(path, config.runs) for name, (path, _) in parts.items() if path is not None}
+    return Receipt(
+        counts=counts,
+        facts={"runs": {name: [one.identity.run_id for one in found][-1] for name, found in runs.items()}},
+    )
 
 
 def _bound(config: Mapping[str, object]) -> dict[str, object]:

@@ -126,24 +126,32 @@ def all_stages(base):
 
 
 def publish_all(base):
-    published = MembersPublishStage(runs=RUNS)
-    database = base / "warehouse.duckdb"
-    sets = [
-        (base / "prior/run.parquet", [base / "prior/scores.parquet"]),
-        (
-            base / "current/run.parquet",
-            [base / "current" / f"{name}.parquet" for name in ("scores", "spans", "rejected")]
-            + [base / "transfers.parquet", base / "transfer_pools.parquet"],
-        ),
-        (base / "comparison_run.parquet", [base / "comparison.parquet"]),
-        (
-            base / "decomposition_run.parquet",
-            [base / f"{name}.parquet" for name in ("decomposition", "definitions", "scenarios")],
-        ),
-    ]
-    return [
-        warehouse.run(run=run, tables=t, warehouse_file=database, config=published).counts for run, t in sets
-    ]
+    receipt = warehouse.run(
+        current=base / "current/run.parquet",
+        current_tables=[base / "current" / f"{name}.parquet" for name in ("scores", "spans", "rejected")]
+        + [base / "transfers.parquet", base / "transfer_pools.parquet"],
+        prior=base / "prior/run.parquet",
+        prior_tables=[base / "prior/scores.parquet"],
+        comparison=base / "comparison_run.parquet",
+        comparison_tables=[base / "comparison.parquet"],
+        decomposition=base / "decomposition_run.parquet",
+        decomposition_tables=[base / f"{name}.parquet" for name in ("decomposition", "definitions", "scenarios")],
+        warehouse_file=base / "warehouse.duckdb",
+        config=MembersPublishStage(runs=RUNS),
+    )
+    return receipt.counts
+
+
+def publish_one(run, table, database):
+    """Publish one table of one run; return table → rows written."""
+    rest = {f"{name}_tables": [] for name in ("prior", "comparison", "decomposition")}
+    return warehouse.run(
+        current=run,
+        current_tables=[table],
+        **rest,
+        warehouse_file=database,
+        config=MembersPublishStage(runs=RUNS),
+    ).counts
 
 
 @pytest.fixture(scope="module")
@@ -199,7 +207,8 @@ def test_transfers_balance(results):
 
 
 def test_the_warehouse_holds_every_table_and_all_runs_are_completed(results, published):
-    assert all(count > 0 for counts in published for count in counts.values())
+    assert set(published) == set(warehouse.TARGETS)
+    assert all(count > 0 for count in published.values())
     rows = registry_rows(results / "warehouse.duckdb")
     assert set(rows["status"]) == {"completed"}
     assert set(rows["analysis_type"]) == {"scoring", "comparison", "decomposition"}
@@ -221,8 +230,8 @@ def test_the_warehouse_holds_every_table_and_all_runs_are_completed(results, pub
 
 def test_publishing_again_writes_nothing(results, published):
     again = publish_all(results)
-    assert {count for counts in again for count in counts.values()} == {0}
-    assert [set(counts) for counts in again] == [set(counts) for counts in published]
+    assert set(again) == set(published)
+    assert set(again.values()) == {0}
 
 
 def test_changed_content_replaces_the_rows_of_the_run(results, published, tmp_path):
@@ -233,12 +242,7 @@ def test_changed_content_replaces_the_rows_of_the_run(results, published, tmp_pa
     database = tmp_path / "warehouse.duckdb"
     shutil.copy(results / "warehouse.duckdb", database)
     write(read(results / "transfers.parquet", TRANSFERS).head(2), changed, TRANSFERS)
-    counts = warehouse.run(
-        run=results / "current/run.parquet",
-        tables=[changed],
-        warehouse_file=database,
-        config=MembersPublishStage(runs=RUNS),
-    ).counts
+    counts = publish_one(results / "current/run.parquet", changed, database)
     assert counts == {"main_analytics.transfers": 2}
     with duckdb.connect(str(database), read_only=True) as connection:
         assert connection.table("main_analytics.transfers").count("*").fetchall()[0] == (2,)
@@ -247,11 +251,10 @@ def test_changed_content_replaces_the_rows_of_the_run(results, published, tmp_pa
 def test_an_artifact_without_a_table_is_an_error_and_publishes_nothing(results, published):
     before = registry_rows(results / "warehouse.duckdb")
     with pytest.raises(RiskflowError, match="the warehouse has no table for"):
-        warehouse.run(
-            run=results / "current/run.parquet",
-            tables=[results / "current/quarantine.parquet"],
-            warehouse_file=results / "warehouse.duckdb",
-            config=MembersPublishStage(runs=RUNS),
+        publish_one(
+            results / "current/run.parquet",
+            results / "current/quarantine.parquet",
+            results / "warehouse.duckdb",
         )
     assert registry_rows(results / "warehouse.duckdb").equals(before)
 

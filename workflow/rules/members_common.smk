@@ -1,0 +1,149 @@
+"""What the rules of the members track are made of: its data sets, their files, tables and params."""
+
+from hashlib import sha256
+
+from riskflow.config.base import leaf_values
+from riskflow.members.tables.load import PACKAGED, files as cms_files
+
+M = f"{RESULTS}/members"
+MEMBERS = CONFIG.members
+MEMBER_TABLES = ("spans", "diagnoses", "drugs")
+# Last year's members: generated with the demo, else where the config names their files.
+HAS_PRIOR = (
+    MEMBERS.prior_year > 2020
+    if MEMBERS.source.kind == "demo"
+    else bool(MEMBERS.prior.spans.path)
+)
+DATA_SETS = ["current", *(["prior"] if HAS_PRIOR else [])]
+DECOMPOSED = HAS_PRIOR and bool(MEMBERS.decomposition.definitions)
+TRANSFERRED = MEMBERS.transfers.enabled
+MEMBER_WAREHOUSE = f"path.warehouse_file={RESULTS}/warehouse.duckdb"
+COMPARISON_FILES = [
+    f"{M}/comparison/{name}.parquet" for name in ("members", "summary", "bins", "moved")
+]
+DECOMPOSITION_FILES = [
+    f"{M}/decomposition/{name}.parquet"
+    for name in ("effects", "definitions", "scenarios")
+]
+TRANSFER_FILES = [f"{M}/transfers.parquet", f"{M}/transfer_pools.parquet"]
+
+
+def benefit_year(data_set):
+    return MEMBERS.prior_year if data_set == "prior" else MEMBERS.model.benefit_year
+
+
+def members_stage(step, data_set):
+    """Params of a stage as its data set has them: for the prior members their own year, vintage and sources."""
+    params = stage(f"members.{step}")
+    if data_set == "current":
+        return params
+    prior = MEMBERS.prior.model_dump(mode="json")
+    source = {name: prior[name] for name in MEMBER_TABLES}
+    model = {"benefit_year": MEMBERS.prior_year, "vintage": prior["vintage"]}
+    replaced = ("config.model.benefit_year=", "config.model.vintage=") + tuple(
+        f"config.source.{name}." for name in MEMBER_TABLES
+    )
+    sections = {part.split(".")[1] for part in params if part.startswith("config.")}
+    own = {k: v for k, v in {"source": source, "model": model}.items() if k in sections}
+    return [
+        *(p for p in params if not p.startswith(replaced)),
+        *(f"config.{key}={value}" for key, value in leaf_values(own).items()),
+    ]
+
+
+def member_source(data_set, table):
+    """The file of a raw table: what the demo generates, or the user's own."""
+    if MEMBERS.source.kind == "demo":
+        return f"{M}/{data_set}/source/{table}.parquet"
+    return ancient(member_source_path(data_set, table))
+
+
+def member_source_path(data_set, table):
+    section = MEMBERS.prior if data_set == "prior" else MEMBERS.source
+    path = getattr(section, table).path
+    if not Path(path).is_file():
+        where = "prior" if data_set == "prior" else "source"
+        raise WorkflowError(
+            f"members.{where}.{table}.path: no such file: {path or '(empty)'}; "
+            "write a path relative to the repository"
+        )
+    return path
+
+
+def member_source_digests(data_set):
+    """Params with the digests of the user's raw tables; the demo's are outputs of a rule."""
+    if MEMBERS.source.kind == "demo":
+        return []
+    return [
+        f"data.{table}={source_digest(Path(member_source_path(data_set, table)), SOURCE_DIGESTS)}"
+        for table in MEMBER_TABLES
+    ]
+
+
+def year_of(data_set):
+    return f"path.year={benefit_year(data_set)}"
+
+
+def model_tables(data_set):
+    """The files of the CMS set that scores a data set."""
+    section = MEMBERS.prior if data_set == "prior" else MEMBERS.model
+    return [
+        ancient(str(path))
+        for path in cms_files(benefit_year(data_set), section.vintage)
+    ]
+
+
+@cache
+def tables_digest(*files):
+    """A param with one digest over CMS tables, by set, name and content; their dates count for nothing."""
+    told = [
+        (path.parent.name, path.name, sha256(path.read_bytes()).hexdigest())
+        for path in map(Path, sorted(files))
+    ]
+    return f"data.cms_tables={sha256(repr(told).encode()).hexdigest()}"
+
+
+def user_file(option, path, key):
+    """Params that hand a file of the user's to a stage; none where the config names none."""
+    if not path:
+        return []
+    if not Path(path).is_file():
+        raise WorkflowError(f"{key}: no such file: {path}")
+    return [
+        f"path.{option}={path}",
+        f"data.{option}={source_digest(Path(path), SOURCE_DIGESTS)}",
+    ]
+
+
+def run_code(program):
+    """Params with the code of another stage's program, which a run's identity is made of."""
+    return [p for p in stage(f"members.{program}") if p.startswith("code.")]
+
+
+def published(part):
+    """Params that hand the identity of a run to the publisher, where there is one."""
+    there = {
+        "prior": HAS_PRIOR,
+        "comparison": HAS_PRIOR,
+        "decomposition": DECOMPOSED,
+    }[part]
+    return [f"path.{part}={M}/{part}/run.parquet"] if there else []
+
+
+ELIGIBLE = user_file(
+    "eligible", MEMBERS.model.eligible_codes, "members.model.eligible_codes"
+)
+ELIGIBLE_DIGEST = [p for p in ELIGIBLE if p.startswith("data.")]
+# The receipts that say what a run was: those of the global stages, and of one shard.
+MEMBER_RECEIPTS = [
+    *(
+        f"{name}_{data_set}"
+        for name in ("ingest", "record", "merge")
+        for data_set in DATA_SETS
+    ),
+    *("quality", "shard", "score_current/0000", "publish"),
+    *(["transfer"] if TRANSFERRED else []),
+    *(["compare"] if HAS_PRIOR else []),
+    *(["decompose"] if DECOMPOSED else []),
+]
+ALL_SETS = sorted(str(path) for path in PACKAGED.glob("*/*.*"))

@@ -1,0 +1,7 @@
+"""Write the members page."""
+
+from riskflow.members.report import run
+from riskflow.program import run_program
+
+if __name__ == "__main__":
+    run_program(run)
