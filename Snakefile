@@ -10,6 +10,8 @@ configfile: "config/config.yaml"
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/providers.smk"
+include: "workflow/rules/members.smk"
+include: "workflow/rules/notes.smk"
 
 
 report: "workflow/report/workflow.rst"
@@ -18,6 +20,8 @@ report: "workflow/report/workflow.rst"
 localrules:
     all,
     providers,
+    members,
+    notes,
 
 
 rule all:
@@ -29,3 +33,13 @@ rule all:
 rule providers:
     input:
         FINAL["providers"],
+
+
+rule members:
+    input:
+        FINAL["members"],
+
+
+rule notes:
+    input:
+        FINAL["notes"],

@@ -31,6 +31,14 @@ FINAL = {
         f"{RESULTS}/providers/{name}"
         for name in ("scores.parquet", "report.html", "receipts/publish.json")
     ],
+    "members": [
+        f"{RESULTS}/members/{name}"
+        for name in ("scores.parquet", "report.html", "receipts/publish.json")
+    ],
+    "notes": [
+        f"{RESULTS}/notes/{name}"
+        for name in ("observations.parquet", "report.html", "receipts/publish.json")
+    ],
 }
 if CONFIG.publish.postgres.enabled:
     FINAL["providers"].append(f"{RESULTS}/providers/receipts/publish_postgres.json")
@@ -63,6 +71,11 @@ def stage_keys(name):
     section, _, step = name.partition(".")
     model = import_module(f"riskflow.config.{section}").STAGES.get(step)
     return stage_params(CONFIG, model) if model else []
+
+
+def grown(amount):
+    """A resource that a retried job gets more of: once more the amount with every attempt."""
+    return lambda wildcards, attempt: amount * attempt
 
 
 def source_files(track, table, demo):

@@ -1,0 +1,434 @@
+"""Notes: clinical records in, redacted and de-identified tables out, fail closed."""
+
+from glob import glob
+
+from riskflow.errors import RiskflowError
+from riskflow.notes.ingest.sources import source_files as record_files
+from riskflow.notes.pseudonym import DEMO_KEY, key_fingerprint, load_key
+
+N = f"{RESULTS}/notes"
+# The only folder with identifiers: sources, typed shards, labelled demo notes. All else is redacted.
+SENSITIVE = f"{N}/sensitive"
+NOTES_DEMO = CONFIG.notes.source.kind == "demo"
+DEMO_KEY_FILE = f"{N}/demo.key"
+NOTES_TABLES = ("patients", "encounters", "observations")
+CANARIES = CONFIG.notes.gate.canaries
+# The receipts that say what a run was.
+NOTES_RECEIPTS = ("train", "ingest", "plan", "deidentify", "gate")
+
+
+def notes_shards(part):
+    """The shards of a source table, or of what redaction makes of them, as inputs."""
+    return expand(f"{part}/{{shard}}.parquet", shard=shards("notes"))
+
+
+def record_sources():
+    """The files of clinical records: the demo's, or what notes.source.paths (files, folders, globs) names."""
+    source = CONFIG.notes.source
+    if NOTES_DEMO:
+        return [f"{SENSITIVE}/source/records.json"]
+    named = [
+        Path(found) for path in source.paths for found in (sorted(glob(path)) or [path])
+    ]
+    try:
+        return [ancient(str(path)) for path in record_files(named, source.format)]
+    except RiskflowError as error:
+        raise WorkflowError(str(error)) from None
+
+
+def record_params():
+    """Params of ingest: its config and code, and the digest of each of the user's files."""
+    if NOTES_DEMO:
+        return stage("notes.ingest")
+    digests = [
+        f"data.{path}={source_digest(Path(path), SOURCE_DIGESTS)}"
+        for path in record_sources()
+    ]
+    return [*stage("notes.ingest"), *digests]
+
+
+def key_mark():
+    """What tells the key of a run from another, so that a new key makes stale what depends on it; never the key."""
+    try:
+        key = load_key(CONFIG.notes.policy.key_file)
+    except RiskflowError:
+        # the stages say what is wrong; the demo has a key of its own
+        return "demo" if NOTES_DEMO else "none"
+    if not NOTES_DEMO and key == DEMO_KEY:
+        raise WorkflowError(
+            "notes.policy: the key of the demo is known to everybody; make one of your own"
+        )
+    return key_fingerprint(key)
+
+
+KEY_MARK = key_mark() if "notes" in CONFIG.tracks else "none"
+
+
+def keyed(name):
+    """Params of a stage that needs the key: where it is, and its mark. The demo's key only ever serves the demo."""
+    params = stage(name)
+    if KEY_MARK == "demo":
+        empty = 'config.policy.key_file=""'
+        params = [
+            f'config.policy.key_file="{DEMO_KEY_FILE}"' if p == empty else p
+            for p in params
+        ]
+    return [*params, f"data.key={KEY_MARK}"]
+
+
+def key_inputs():
+    return [ancient(DEMO_KEY_FILE)] if KEY_MARK == "demo" else []
+
+
+rule notes_demo:
+    output:
+        records=f"{SENSITIVE}/source/records.json",
+        labels=f"{SENSITIVE}/source/labels.jsonl",
+        key=DEMO_KEY_FILE,
+        receipt=f"{N}/receipts/demo.json",
+    log:
+        f"{N}/logs/demo.log",
+    benchmark:
+        f"{N}/benchmarks/demo.tsv"
+    conda:
+        "../../envs/notes.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        *stage("notes.demo"),
+    message:
+        "Generate demo patients and their notes"
+    shell:
+        "umask 077 && POLARS_MAX_THREADS={threads} python workflow/scripts/notes_demo.py --records {output.records:q}"
+        " --labels {output.labels:q} --key {output.key:q}"
+        " --receipt {output.receipt:q} --params {params:q} 2>&1 | tee {log:q} >&2"
+
+
+rule notes_train:
+    output:
+        model=f"{N}/model/names.model",
+        card=f"{N}/model/card.json",
+        receipt=f"{N}/receipts/train.json",
+    log:
+        f"{N}/logs/train.log",
+    benchmark:
+        f"{N}/benchmarks/train.tsv"
+    conda:
+        "../../envs/notes.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        *stage("notes.train"),
+    message:
+        "Train the name model"
+    shell:
+        "OMP_NUM_THREADS={threads} POLARS_MAX_THREADS={threads} python workflow/scripts/notes_train.py --model {output.model:q} --card {output.card:q}"
+        " --receipt {output.receipt:q} --params {params:q} 2>&1 | tee {log:q} >&2"
+
+
+rule notes_ingest:
+    input:
+        sources=record_sources(),
+    output:
+        shards=[
+            f"{SENSITIVE}/{table}/{shard}.parquet"
+            for table in NOTES_TABLES
+            for shard in shards("notes")
+        ],
+        quarantine=f"{N}/unchecked/quarantine.parquet",
+        manifest=f"{SENSITIVE}/manifest.json",
+        receipt=f"{N}/receipts/ingest.json",
+    log:
+        f"{N}/logs/ingest.log",
+    benchmark:
+        f"{N}/benchmarks/ingest.tsv"
+    conda:
+        "../../envs/notes.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        *record_params(),
+    message:
+        "Read the clinical records into typed shards"
+    shell:
+        "umask 077 && POLARS_MAX_THREADS={threads} python workflow/scripts/notes_ingest.py --sources {input.sources:q}"
+        " --patients $(dirname {output.manifest:q})/patients --encounters $(dirname {output.manifest:q})/encounters"
+        " --observations $(dirname {output.manifest:q})/observations"
+        " --quarantine {output.quarantine:q} --manifest {output.manifest:q}"
+        " --receipt {output.receipt:q} --params {params:q} 2>&1 | tee {log:q} >&2"
+
+
+rule notes_quality:
+    input:
+        ingested=f"{N}/receipts/ingest.json",
+    output:
+        receipt=f"{N}/receipts/quality.json",
+    log:
+        f"{N}/logs/quality.log",
+    benchmark:
+        f"{N}/benchmarks/quality.tsv"
+    conda:
+        "../../envs/tables.yaml"
+    resources:
+        mem_mb=500,
+        runtime=5,
+    params:
+        *stage("notes.quality"),
+    message:
+        "Stop when too many records went to quarantine"
+    shell:
+        "python workflow/scripts/notes_quality.py --receipts {input.ingested:q}"
+        " --receipt {output.receipt:q} --params {params:q} 2>&1 | tee {log:q} >&2"
+
+
+checkpoint notes_plan:
+    input:
+        quality=ancient(f"{N}/receipts/quality.json"),
+        manifest=f"{SENSITIVE}/manifest.json",
+    output:
+        plan=f"{N}/plan.json",
+        receipt=f"{N}/receipts/plan.json",
+    log:
+        f"{N}/logs/plan.log",
+    benchmark:
+        f"{N}/benchmarks/plan.tsv"
+    conda:
+        "../../envs/tables.yaml"
+    resources:
+        mem_mb=500,
+        runtime=5,
+    params:
+        *stage("notes.plan"),
+    message:
+        "Plan which shards are new"
+    shell:
+        "python workflow/scripts/plan.py --manifest {input.manifest:q} --receipts"
+        " --output {output.plan:q}"
+        " --receipt {output.receipt:q} --params {params:q} 2>&1 | tee {log:q} >&2"
+
+
+rule notes_redact:
+    input:
+        patients=ancient(f"{SENSITIVE}/patients/{{shard}}.parquet"),
+        encounters=ancient(f"{SENSITIVE}/encounters/{{shard}}.parquet"),
+        observations=ancient(f"{SENSITIVE}/observations/{{shard}}.parquet"),
+        model=f"{N}/model/names.model",
+        key=key_inputs(),
+        plan=ancient(f"{N}/plan.json"),
+    output:
+        redacted=f"{N}/redacted/{{shard}}.parquet",
+        audit=f"{N}/audit/{{shard}}.parquet",
+        receipt=f"{N}/receipts/redact/{{shard}}.json",
+    log:
+        f"{N}/logs/redact/{{shard}}.log",
+    benchmark:
+        f"{N}/benchmarks/redact/{{shard}}.tsv"
+    conda:
+        "../../envs/notes.yaml"
+    threads: CONFIG.notes.ner.processes
+    resources:
+        mem_mb=3000,
+        runtime=60,
+    params:
+        *keyed("notes.redact"),
+        f"path.cache={N}/cache",
+        planned("notes", "patients"),
+        planned("notes", "encounters"),
+        planned("notes", "observations"),
+    message:
+        "Redact the notes of shard {wildcards.shard}"
+    shell:
+        "OMP_NUM_THREADS={threads} POLARS_MAX_THREADS={threads} python workflow/scripts/notes_redact.py"
+        " --patients {input.patients:q} --encounters {input.encounters:q} --observations {input.observations:q}"
+        " --model {input.model:q} --redacted {output.redacted:q} --audit {output.audit:q}"
+        " --receipt {output.receipt:q} --params {params:q} 2>&1 | tee {log:q} >&2"
+
+
+rule notes_deidentify:
+    input:
+        patients=notes_shards(f"{SENSITIVE}/patients"),
+        encounters=notes_shards(f"{SENSITIVE}/encounters"),
+        observations=notes_shards(f"{SENSITIVE}/observations"),
+        redacted=notes_shards(f"{N}/redacted"),
+        audits=notes_shards(f"{N}/audit"),
+        key=key_inputs(),
+        plan=f"{N}/plan.json",
+    output:
+        patients=f"{N}/unchecked/patients.parquet",
+        encounters=f"{N}/unchecked/encounters.parquet",
+        observations=f"{N}/unchecked/observations.parquet",
+        audit=f"{N}/unchecked/audit.parquet",
+        receipt=f"{N}/receipts/deidentify.json",
+    log:
+        f"{N}/logs/deidentify.log",
+    benchmark:
+        f"{N}/benchmarks/deidentify.tsv"
+    conda:
+        "../../envs/notes.yaml"
+    threads: 2
+    resources:
+        mem_mb=4000,
+        runtime=10,
+    params:
+        *keyed("notes.deidentify"),
+    message:
+        "De-identify the tables and put the redacted notes together"
+    shell:
+        "POLARS_MAX_THREADS={threads} python workflow/scripts/notes_deidentify.py"
+        " --patients {input.patients:q} --encounters {input.encounters:q} --observations {input.observations:q}"
+        " --redacted {input.redacted:q} --audits {input.audits:q}"
+        " --published-patients {output.patients:q} --published-encounters {output.encounters:q}"
+        " --published-observations {output.observations:q} --audit {output.audit:q}"
+        " --receipt {output.receipt:q} --params {params:q} 2>&1 | tee {log:q} >&2"
+
+
+rule notes_gate:
+    input:
+        patients=notes_shards(f"{SENSITIVE}/patients"),
+        encounters=notes_shards(f"{SENSITIVE}/encounters"),
+        observations=notes_shards(f"{SENSITIVE}/observations"),
+        published_patients=f"{N}/unchecked/patients.parquet",
+        published_encounters=f"{N}/unchecked/encounters.parquet",
+        published_observations=f"{N}/unchecked/observations.parquet",
+        canaries=[ancient(CANARIES)] if CANARIES else [],
+        key=key_inputs(),
+    output:
+        findings=f"{N}/leaks.parquet",
+        receipt=f"{N}/receipts/gate.json",
+    log:
+        f"{N}/logs/gate.log",
+    benchmark:
+        f"{N}/benchmarks/gate.tsv"
+    conda:
+        "../../envs/notes.yaml"
+    threads: 2
+    resources:
+        mem_mb=4000,
+        runtime=10,
+    params:
+        *keyed("notes.gate"),
+        *([f"path.canaries={CANARIES}"] if CANARIES else []),
+        *(
+            [f"data.canaries={source_digest(Path(CANARIES), SOURCE_DIGESTS)}"]
+            if CANARIES
+            else []
+        ),
+    message:
+        "Look for leaks by other means"
+    shell:
+        "POLARS_MAX_THREADS={threads} python workflow/scripts/notes_gate.py"
+        " --patients {input.patients:q} --encounters {input.encounters:q} --observations {input.observations:q}"
+        " --published-patients {input.published_patients:q} --published-encounters {input.published_encounters:q}"
+        " --published-observations {input.published_observations:q} --findings {output.findings:q}"
+        " --receipt {output.receipt:q} --params {params:q} 2>&1 | tee {log:q} >&2"
+
+
+rule notes_evaluate:
+    input:
+        labels=f"{SENSITIVE}/source/labels.jsonl",
+        model=f"{N}/model/names.model",
+        patients=notes_shards(f"{SENSITIVE}/patients") if NOTES_DEMO else [],
+        encounters=notes_shards(f"{SENSITIVE}/encounters") if NOTES_DEMO else [],
+        observations=notes_shards(f"{SENSITIVE}/observations") if NOTES_DEMO else [],
+    output:
+        scores=f"{N}/evaluation.parquet",
+        misses=f"{N}/misses.parquet",
+        receipt=f"{N}/receipts/evaluate.json",
+    log:
+        f"{N}/logs/evaluate.log",
+    benchmark:
+        f"{N}/benchmarks/evaluate.tsv"
+    conda:
+        "../../envs/notes.yaml"
+    resources:
+        mem_mb=3000,
+        runtime=10,
+    params:
+        *stage("notes.evaluate"),
+    message:
+        "Measure recall and over-redaction on notes that the model never saw"
+    shell:
+        "OMP_NUM_THREADS={threads} POLARS_MAX_THREADS={threads} python workflow/scripts/notes_evaluate.py --labels {input.labels:q}"
+        " --patients {input.patients:q} --encounters {input.encounters:q} --observations {input.observations:q}"
+        " --model {input.model:q} --scores {output.scores:q} --misses {output.misses:q}"
+        " --receipt {output.receipt:q} --params {params:q} 2>&1 | tee {log:q} >&2"
+
+
+rule notes_publish:
+    input:
+        patients=f"{N}/unchecked/patients.parquet",
+        encounters=f"{N}/unchecked/encounters.parquet",
+        observations=f"{N}/unchecked/observations.parquet",
+        audit=f"{N}/unchecked/audit.parquet",
+        quarantine=f"{N}/unchecked/quarantine.parquet",
+        findings=f"{N}/leaks.parquet",
+        gate=f"{N}/receipts/gate.json",
+        redacted=expand(f"{N}/receipts/redact/{{shard}}.json", shard=shards("notes")),
+        receipts=[f"{N}/receipts/{name}.json" for name in NOTES_RECEIPTS],
+    output:
+        patients=f"{N}/patients.parquet",
+        encounters=f"{N}/encounters.parquet",
+        observations=f"{N}/observations.parquet",
+        audit=f"{N}/audit.parquet",
+        quarantine=f"{N}/quarantine.parquet",
+        receipt=f"{N}/receipts/publish.json",
+    log:
+        f"{N}/logs/publish.log",
+    benchmark:
+        f"{N}/benchmarks/publish.tsv"
+    conda:
+        "../../envs/tables.yaml"
+    resources:
+        mem_mb=3000,
+        runtime=10,
+    params:
+        *stage("notes.publish"),
+        f"path.warehouse_file={RESULTS}/warehouse.duckdb",
+    message:
+        "Publish what passed the leak gate"
+    shell:
+        "POLARS_MAX_THREADS={threads} python workflow/scripts/notes_publish.py"
+        " --patients {input.patients:q} --encounters {input.encounters:q} --observations {input.observations:q}"
+        " --audit {input.audit:q} --quarantine {input.quarantine:q} --findings {input.findings:q} --gate {input.gate:q}"
+        " --redacted {input.redacted:q} --receipts {input.receipts:q} --folder $(dirname {output.patients:q})"
+        " --receipt {output.receipt:q} --params {params:q} 2>&1 | tee {log:q} >&2"
+
+
+rule notes_report:
+    input:
+        scores=f"{N}/evaluation.parquet",
+        misses=f"{N}/misses.parquet",
+        audit=f"{N}/audit.parquet",
+        observations=f"{N}/observations.parquet",
+        quarantine=f"{N}/quarantine.parquet",
+        card=f"{N}/model/card.json",
+        redacted=expand(f"{N}/receipts/redact/{{shard}}.json", shard=shards("notes")),
+        receipts=[
+            f"{N}/receipts/{name}.json"
+            for name in ("quality", "evaluate", "publish", *NOTES_RECEIPTS)
+        ],
+    output:
+        page=report(f"{N}/report.html", category="Notes", caption="../report/notes.rst"),
+        receipt=f"{N}/receipts/report.json",
+    log:
+        f"{N}/logs/report.log",
+    benchmark:
+        f"{N}/benchmarks/report.tsv"
+    conda:
+        "../../envs/report.yaml"
+    resources:
+        mem_mb=3000,
+        runtime=10,
+    params:
+        *stage("notes.report"),
+    message:
+        "Write the report page"
+    shell:
+        "POLARS_MAX_THREADS={threads} python workflow/scripts/notes_report.py"
+        " --scores {input.scores:q} --misses {input.misses:q} --audit {input.audit:q}"
+        " --observations {input.observations:q} --quarantine {input.quarantine:q} --card {input.card:q}"
+        " --receipts {input.redacted:q} {input.receipts:q} --output {output.page:q}"
+        " --receipt {output.receipt:q} --params {params:q} 2>&1 | tee {log:q} >&2"
