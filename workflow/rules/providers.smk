@@ -47,8 +47,8 @@ rule providers_demo:
     conda:
         "../../envs/tables.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=grown(2000),
+        runtime=grown(10),
     params:
         *stage("providers.demo"),
     message:
@@ -73,8 +73,8 @@ rule providers_ingest_registry:
         "../../envs/tables.yaml"
     threads: 2
     resources:
-        mem_mb=4000,
-        runtime=20,
+        mem_mb=grown(4000),
+        runtime=grown(20),
     params:
         *source_params("providers.ingest", "registry"),
     message:
@@ -107,8 +107,8 @@ rule providers_ingest_payments:
         "../../envs/tables.yaml"
     threads: 2
     resources:
-        mem_mb=4000,
-        runtime=20,
+        mem_mb=grown(4000),
+        runtime=grown(20),
     params:
         *source_params("providers.ingest", "payments"),
     message:
@@ -137,8 +137,8 @@ rule providers_ingest_exclusions:
     conda:
         "../../envs/tables.yaml"
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=grown(2000),
+        runtime=grown(20),
     params:
         *source_params("providers.ingest", "exclusions"),
     message:
@@ -163,8 +163,8 @@ rule providers_ingest_ownership:
     conda:
         "../../envs/tables.yaml"
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=grown(2000),
+        runtime=grown(20),
     params:
         *source_params("providers.ingest", "ownership"),
     message:
@@ -187,8 +187,8 @@ rule providers_quality:
     conda:
         "../../envs/tables.yaml"
     resources:
-        mem_mb=500,
-        runtime=5,
+        mem_mb=grown(500),
+        runtime=grown(5),
     params:
         *stage("providers.quality"),
     message:
@@ -216,8 +216,8 @@ rule providers_universe:
         "../../envs/tables.yaml"
     threads: 2
     resources:
-        mem_mb=3000,
-        runtime=10,
+        mem_mb=grown(3000),
+        runtime=grown(10),
     params:
         *stage("providers.universe"),
     message:
@@ -244,8 +244,8 @@ rule providers_exclusions:
     conda:
         "../../envs/tables.yaml"
     resources:
-        mem_mb=3000,
-        runtime=10,
+        mem_mb=grown(3000),
+        runtime=grown(10),
     params:
         *stage("providers.exclusions"),
     message:
@@ -272,8 +272,8 @@ rule providers_matching:
     conda:
         "../../envs/tables.yaml"
     resources:
-        mem_mb=3000,
-        runtime=10,
+        mem_mb=grown(3000),
+        runtime=grown(10),
     params:
         *stage("providers.matching"),
     message:
@@ -302,8 +302,8 @@ rule providers_graph:
     conda:
         "../../envs/tables.yaml"
     resources:
-        mem_mb=3000,
-        runtime=10,
+        mem_mb=grown(3000),
+        runtime=grown(10),
     params:
         *stage("providers.graph"),
     message:
@@ -332,8 +332,8 @@ rule providers_metrics:
         "../../envs/tables.yaml"
     threads: 2
     resources:
-        mem_mb=4000,
-        runtime=10,
+        mem_mb=grown(4000),
+        runtime=grown(10),
     params:
         *stage("providers.metrics"),
     message:
@@ -360,8 +360,8 @@ rule providers_reference:
         "../../envs/tables.yaml"
     threads: 2
     resources:
-        mem_mb=4000,
-        runtime=10,
+        mem_mb=grown(4000),
+        runtime=grown(10),
     params:
         *stage("providers.reference"),
         *earlier_params(DELTA.reference, "reference.parquet", "stored"),
@@ -394,8 +394,8 @@ rule providers_shard:
         "../../envs/tables.yaml"
     threads: 2
     resources:
-        mem_mb=4000,
-        runtime=10,
+        mem_mb=grown(4000),
+        runtime=grown(10),
     params:
         *stage("providers.shard"),
     message:
@@ -423,8 +423,8 @@ rule providers_features:
     conda:
         "../../envs/tables.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=grown(2000),
+        runtime=grown(10),
     params:
         *stage("providers.features"),
         planned("providers", "universe"),
@@ -455,8 +455,8 @@ rule providers_score:
     conda:
         "../../envs/tables.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=grown(2000),
+        runtime=grown(10),
     params:
         *stage("providers.score"),
         planned("providers", "universe"),
@@ -487,8 +487,8 @@ rule providers_merge:
         "../../envs/tables.yaml"
     threads: 2
     resources:
-        mem_mb=4000,
-        runtime=10,
+        mem_mb=grown(4000),
+        runtime=grown(10),
     params:
         *stage("providers.merge"),
     message:
@@ -513,8 +513,8 @@ checkpoint providers_plan:
     conda:
         "../../envs/tables.yaml"
     resources:
-        mem_mb=500,
-        runtime=5,
+        mem_mb=grown(500),
+        runtime=grown(5),
     params:
         *stage("providers.plan"),
     message:
@@ -540,8 +540,8 @@ rule providers_percentiles:
         "../../envs/tables.yaml"
     threads: 2
     resources:
-        mem_mb=4000,
-        runtime=10,
+        mem_mb=grown(4000),
+        runtime=grown(10),
     params:
         *stage("providers.percentiles"),
         *earlier_params(DELTA.reference, "metrics.parquet", "population"),
@@ -570,8 +570,8 @@ rule providers_rank:
         "../../envs/tables.yaml"
     threads: 2
     resources:
-        mem_mb=4000,
-        runtime=10,
+        mem_mb=grown(4000),
+        runtime=grown(10),
     params:
         *stage("providers.rank"),
         *earlier_params(DELTA.reference, "distribution.parquet", "stored"),
@@ -604,8 +604,8 @@ rule providers_explain:
         "../../envs/tables.yaml"
     threads: 2
     resources:
-        mem_mb=4000,
-        runtime=10,
+        mem_mb=grown(4000),
+        runtime=grown(10),
     params:
         *stage("providers.explain"),
         *earlier_params(PREVIOUS.run, "scores.parquet", "previous"),
@@ -632,8 +632,8 @@ rule providers_publish:
     conda:
         "../../envs/tables.yaml"
     resources:
-        mem_mb=3000,
-        runtime=10,
+        mem_mb=grown(3000),
+        runtime=grown(10),
     params:
         *stage("providers.publish"),
         f"path.warehouse_file={RESULTS}/warehouse.duckdb",
@@ -658,8 +658,8 @@ rule providers_publish_postgres:
     conda:
         "../../envs/servers.yaml"
     resources:
-        mem_mb=3000,
-        runtime=60,
+        mem_mb=grown(3000),
+        runtime=grown(60),
     params:
         *stage("providers.publish_postgres", "providers.publish", "publish.postgres"),
     message:
@@ -687,8 +687,8 @@ rule providers_backtest:
         "../../envs/tables.yaml"
     threads: 2
     resources:
-        mem_mb=4000,
-        runtime=10,
+        mem_mb=grown(4000),
+        runtime=grown(10),
     params:
         *stage("providers.backtest"),
     message:
@@ -721,8 +721,8 @@ rule providers_decompose:
         "../../envs/tables.yaml"
     threads: 2
     resources:
-        mem_mb=4000,
-        runtime=20,
+        mem_mb=grown(4000),
+        runtime=grown(20),
     params:
         *stage("providers.decompose"),
         *earlier_params(PREVIOUS.run, "scores.parquet", "before", hand_folder=True),
@@ -762,8 +762,8 @@ rule providers_report:
         "../../envs/report.yaml"
     threads: 2
     resources:
-        mem_mb=3000,
-        runtime=10,
+        mem_mb=grown(3000),
+        runtime=grown(10),
     params:
         *stage("providers.report"),
         *([f"path.group_changes={P}/group_changes.parquet"] if COMPARED else []),

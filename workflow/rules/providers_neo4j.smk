@@ -17,8 +17,8 @@ rule providers_load_graph:
     conda:
         "../../envs/servers.yaml"
     resources:
-        mem_mb=3000,
-        runtime=30,
+        mem_mb=grown(3000),
+        runtime=grown(30),
         bolt=1,
     params:
         *stage("providers.load_graph"),
@@ -45,8 +45,8 @@ rule providers_features_neo4j:
     conda:
         "../../envs/servers.yaml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=grown(2000),
+        runtime=grown(30),
         bolt=1,
     params:
         *stage("providers.features_neo4j"),
