@@ -1,83 +1,7 @@
 """Notes: clinical records in, redacted and de-identified tables out, fail closed."""
 
-from glob import glob
 
-from riskflow.errors import RiskflowError
-from riskflow.notes.ingest.sources import source_files as record_files
-from riskflow.notes.pseudonym import DEMO_KEY, key_fingerprint, load_key
-
-N = f"{RESULTS}/notes"
-# The only folder with identifiers: sources, typed shards, labelled demo notes. All else is redacted.
-SENSITIVE = f"{N}/sensitive"
-NOTES_DEMO = CONFIG.notes.source.kind == "demo"
-DEMO_KEY_FILE = f"{N}/demo.key"
-NOTES_TABLES = ("patients", "encounters", "observations")
-CANARIES = CONFIG.notes.gate.canaries
-# The receipts that say what a run was.
-NOTES_RECEIPTS = ("train", "ingest", "plan", "deidentify", "gate")
-
-
-def notes_shards(part):
-    """The shards of a source table, or of what redaction makes of them, as inputs."""
-    return expand(f"{part}/{{shard}}.parquet", shard=shards("notes"))
-
-
-def record_sources():
-    """The files of clinical records: the demo's, or what notes.source.paths (files, folders, globs) names."""
-    source = CONFIG.notes.source
-    if NOTES_DEMO:
-        return [f"{SENSITIVE}/source/records.json"]
-    named = [
-        Path(found) for path in source.paths for found in (sorted(glob(path)) or [path])
-    ]
-    try:
-        return [ancient(str(path)) for path in record_files(named, source.format)]
-    except RiskflowError as error:
-        raise WorkflowError(str(error)) from None
-
-
-def record_params():
-    """Params of ingest: its config and code, and the digest of each of the user's files."""
-    if NOTES_DEMO:
-        return stage("notes.ingest")
-    digests = [
-        f"data.{path}={source_digest(Path(path), SOURCE_DIGESTS)}"
-        for path in record_sources()
-    ]
-    return [*stage("notes.ingest"), *digests]
-
-
-def key_mark():
-    """What tells the key of a run from another, so that a new key makes stale what depends on it; never the key."""
-    try:
-        key = load_key(CONFIG.notes.policy.key_file)
-    except RiskflowError:
-        # the stages say what is wrong; the demo has a key of its own
-        return "demo" if NOTES_DEMO else "none"
-    if not NOTES_DEMO and key == DEMO_KEY:
-        raise WorkflowError(
-            "notes.policy: the key of the demo is known to everybody; make one of your own"
-        )
-    return key_fingerprint(key)
-
-
-KEY_MARK = key_mark() if "notes" in CONFIG.tracks else "none"
-
-
-def keyed(name):
-    """Params of a stage that needs the key: where it is, and its mark. The demo's key only ever serves the demo."""
-    params = stage(name)
-    if KEY_MARK == "demo":
-        empty = 'config.policy.key_file=""'
-        params = [
-            f'config.policy.key_file="{DEMO_KEY_FILE}"' if p == empty else p
-            for p in params
-        ]
-    return [*params, f"data.key={KEY_MARK}"]
-
-
-def key_inputs():
-    return [ancient(DEMO_KEY_FILE)] if KEY_MARK == "demo" else []
+include: "notes_common.smk"
 
 
 rule notes_demo:
@@ -229,6 +153,8 @@ rule notes_redact:
     conda:
         "../../envs/notes.yaml"
     threads: CONFIG.notes.ner.processes
+    # everything that is published waits for it, the evaluation does not
+    priority: 1
     resources:
         mem_mb=3000,
         runtime=60,
@@ -335,7 +261,7 @@ rule notes_evaluate:
         observations=notes_shards(f"{SENSITIVE}/observations") if NOTES_DEMO else [],
     output:
         scores=f"{N}/evaluation.parquet",
-        misses=f"{N}/misses.parquet",
+        misses=f"{SENSITIVE}/misses.parquet",
         receipt=f"{N}/receipts/evaluate.json",
     log:
         f"{N}/logs/evaluate.log",
@@ -400,7 +326,7 @@ rule notes_publish:
 rule notes_report:
     input:
         scores=f"{N}/evaluation.parquet",
-        misses=f"{N}/misses.parquet",
+        misses=f"{SENSITIVE}/misses.parquet",
         audit=f"{N}/audit.parquet",
         observations=f"{N}/observations.parquet",
         quarantine=f"{N}/quarantine.parquet",

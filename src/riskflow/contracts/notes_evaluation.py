@@ -9,6 +9,9 @@ from riskflow.contracts.base import Contract, at_least, column, in_range, matche
 SYSTEMS = ("ner", "rules", "rules_ner", "record_rules_ner")
 """What is measured: the model alone, rules alone, both, and both with the known identifiers of the record."""
 
+ALL = "ALL"
+"""The kind that stands for all kinds together."""
+
 _SHARE = in_range(0, 1)
 
 SCORES = Contract(

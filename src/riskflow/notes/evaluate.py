@@ -21,11 +21,10 @@ from typing import Any
 import orjson
 import polars as pl
 
+from riskflow.contracts.notes_evaluation import ALL as ALL
 from riskflow.errors import RiskflowError
 from riskflow.notes.redact.spans import KINDS, Detection, Detector, span_frame
 from riskflow.notes.templates.markup import Labelled, known_kind, parse
-
-ALL = "ALL"
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,8 @@ import polars as pl
 
 from riskflow import artifacts
 from riskflow.artifacts import Artifact
-from riskflow.contracts.notes_evaluation import MISSES, SCORES
+from riskflow.contracts.notes_evaluation import ALL, MISSES, SCORES
 from riskflow.contracts.notes_redacted import AUDIT, DEID_OBSERVATIONS, KINDS
-from riskflow.notes.evaluate import ALL
 from riskflow.quarantine import QUARANTINE
 from riskflow.receipts import Receipt, load
 from riskflow.report import (
@@ -191,7 +190,7 @@ def _accuracy(scores: pl.DataFrame, misses: pl.DataFrame) -> Section:
                 Column("over", "Over-redaction", "percent", digits=2, meaning=OVER_KIND),
                 Column("f2", "F2", "number", digits=4, meaning=F2),
             ],
-            note=f"{SYSTEM_NAMES[whole]}; {misses.height:,} misses, by hash in misses.parquet.",
+            note=f"{SYSTEM_NAMES[whole]}; {misses.height:,} misses, by hash in sensitive/misses.parquet.",
         ),
         Table(
             "What each part finds",
