@@ -154,7 +154,7 @@ class Contract:
     def holds(self, frame: pl.DataFrame) -> bool:
         """Whether a frame with this contract's columns keeps every promise; one that cannot be tried is broken."""
         try:
-            return all(frame.select(self._kept).row(0))
+            return not self._kept or all(frame.select(self._kept).row(0))
         except pl.exceptions.PolarsError:
             return False
 

@@ -163,3 +163,9 @@ def test_an_empty_frame_keeps_every_promise() -> None:
     for dtype, check, _, _ in CASES:
         contract = one_column(dtype, check)
         assert contract.validate(contract.empty()).height == 0
+
+
+def test_a_contract_without_promises_takes_any_rows() -> None:
+    free = Contract("free", 1, "All may be null", (), {"a": column(pl.String, "Anything", nullable=True)})
+    frame = pl.DataFrame({"a": ["x", None]})
+    assert free.validate(frame).equals(frame)
