@@ -47,7 +47,7 @@ rule members_ingest:
         f"{M}/benchmarks/ingest_current.tsv"
     conda:
         "../../envs/tables.yaml"
-    threads: 2
+    threads: 1 if HAS_PRIOR else 2
     resources:
         mem_mb=4000,
         runtime=20,
@@ -143,7 +143,6 @@ rule members_shard:
         f"{M}/benchmarks/shard.tsv"
     conda:
         "../../envs/tables.yaml"
-    threads: 2
     resources:
         mem_mb=4000,
         runtime=10,
@@ -236,7 +235,7 @@ rule members_merge:
         f"{M}/benchmarks/merge_current.tsv"
     conda:
         "../../envs/tables.yaml"
-    threads: 2
+    threads: 1 if HAS_PRIOR else 2
     resources:
         mem_mb=4000,
         runtime=10,
@@ -303,7 +302,6 @@ rule members_compare:
         f"{M}/benchmarks/compare.tsv"
     conda:
         "../../envs/tables.yaml"
-    threads: 2
     resources:
         mem_mb=4000,
         runtime=10,
@@ -434,7 +432,6 @@ rule members_report:
         f"{M}/benchmarks/report.tsv"
     conda:
         "../../envs/report.yaml"
-    threads: 2
     resources:
         mem_mb=3000,
         runtime=10,

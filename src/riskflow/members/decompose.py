@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from riskflow.attribution import attributed, shapley_matrix, waterfall_matrix
 from riskflow.errors import RiskflowError
 from riskflow.members.moments import (
     ALL,
@@ -29,7 +30,6 @@ from riskflow.members.moments import (
     pair_set,
     run_set,
 )
-from riskflow.attribution import attributed, shapley_matrix, waterfall_matrix
 
 IDENTITY_TOLERANCE = 1e-9
 INTERACTION = "Interaction"

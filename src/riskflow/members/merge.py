@@ -13,9 +13,7 @@ from riskflow.receipts import Receipt
 from riskflow.sharding import shard_rows
 
 
-def run(
-    *, data_set: str, scored: Path, unused: Path, plan: Path, output: Path, rejected: Path
-) -> Receipt:
+def run(*, data_set: str, scored: Path, unused: Path, plan: Path, output: Path, rejected: Path) -> Receipt:
     """Merge `<scored>/<shard>.parquet` and the rejected evidence in `<unused>/<shard>.parquet` of a data set."""
     mine = f"{data_set}/"
     planned = {

@@ -2,7 +2,8 @@
 
 Rule: an FDA code has ten digits in segments 4-4-2, 5-3-2 or 5-4-1; the billing form pads the short segment
 with one leading zero to 5-4-2 (FDA National Drug Code Directory, "NDC format"; CMS DIY Table 10a holds
-11-digit texts, and a few such as 00117A69204 with a letter after the labeler's digits). Without dashes, ten digits have three readings and nine digits more: they stay ambiguous.
+11-digit texts, and a few such as 00117A69204 with a letter after the labeler's digits). Without dashes, ten
+digits have three readings and nine digits more: they stay ambiguous.
 """
 
 import polars as pl

@@ -30,7 +30,10 @@ def run(
     A data set is called by the folder of its tables; its parts are known in the manifest as `<data set>_spans`
     and so on, and its rows (spans, each of which gets a score) as `<data set>/<shard>`.
     """
-    count, digests, rows, counts = config.shards.count, {}, {}, {}
+    count = config.shards.count
+    digests: dict[str, dict[str, str]] = {}
+    rows: dict[str, int] = {}
+    counts: dict[str, int] = {}
     parts: Sequence[tuple[str, list[Path], Contract]] = (
         ("spans", spans, SPANS),
         ("diagnoses", diagnoses, DIAGNOSES),

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from riskflow.errors import RiskflowError
 from riskflow.attribution import attributed, marginal_matrix, shapley_matrix, waterfall_matrix
+from riskflow.errors import RiskflowError
 
 finite = st.floats(-1e3, 1e3, allow_nan=False)
 

@@ -135,7 +135,9 @@ def publish_all(base):
         comparison=base / "comparison_run.parquet",
         comparison_tables=[base / "comparison.parquet"],
         decomposition=base / "decomposition_run.parquet",
-        decomposition_tables=[base / f"{name}.parquet" for name in ("decomposition", "definitions", "scenarios")],
+        decomposition_tables=[
+            base / f"{name}.parquet" for name in ("decomposition", "definitions", "scenarios")
+        ],
         warehouse_file=base / "warehouse.duckdb",
         config=MembersPublishStage(runs=RUNS),
     )

@@ -1,0 +1,167 @@
+"""The section of the members page on what changed since last year, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import polars as pl
+
+from riskflow.report import Block, Callout, Chart, Column, Headline, Number, Section, Table, charts
+
+IDENTITY = (
+    "Effects add up to the true change. The check is stored with every result; where it does not hold, the two runs "
+    "have other members and the method is not exact for them."
+)
+INTERVAL = "95% bootstrap interval over members, unless the definition says another level."
+ALL = "all"
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Comparison of two runs (COMPARISON_SUMMARY, _BINS, MOVED_VARIABLES) and, where defined, decompositions."""
+
+    summary: pl.DataFrame
+    bins: pl.DataFrame
+    moved: pl.DataFrame
+    effects: pl.DataFrame | None = None
+    definitions: pl.DataFrame | None = None
+    scenarios: pl.DataFrame | None = None
+
+
+def changes_section(changes: Changes, labels: pl.DataFrame, top: int) -> Section:
+    """Return the section. labels: variable, label of the CMS tables."""
+    blocks: list[Block] = [*_compared(changes), *_moved(changes.moved, labels, top)]
+    if changes.effects is not None and changes.definitions is not None and changes.scenarios is not None:
+        blocks += _decomposed(changes.effects, changes.definitions, changes.scenarios)
+    return Section(
+        "What changed", "This year's run against last year's: member by member, then by cause.", blocks
+    )
+
+
+def _compared(changes: Changes) -> Iterator[Block]:
+    facts = changes.summary.row(0, named=True)
+    yield Headline(
+        [
+            Number("In both years", facts["matched"], f"of {facts['members']:,} members compared"),
+            Number("Only last year", facts["a_only"]),
+            Number("Only this year", facts["b_only"]),
+            Number("Increased", facts["increased"]),
+            Number("Decreased", facts["decreased"]),
+        ]
+    )
+    labels = [_bin_label(low, high) for low, high in changes.bins.select("low", "high").iter_rows()]
+    counts = changes.bins["members"].to_list()
+    yield Chart(
+        "Change of the score per member",
+        charts.bars(labels, counts, x_label="members of both years"),
+        alt="Members per change of score: "
+        + ", ".join(f"{label}: {count}" for label, count in zip(labels, counts, strict=True)),
+    )
+
+
+def _bin_label(low: float | None, high: float | None) -> str:
+    if low is None:
+        return f"below {high:g}"
+    return f"{low:g} or more" if high is None else f"{low:g} to {high:g}"
+
+
+def _moved(moved: pl.DataFrame, labels: pl.DataFrame, top: int) -> Iterator[Block]:
+    rows = (
+        moved.filter(pl.col("gained") + pl.col("lost") > 0)
+        .sort(pl.col("gained") + pl.col("lost"), "variable", descending=[True, False])
+        .head(top)
+        .join(labels.select("variable", "label"), on="variable", how="left", maintain_order="left")
+    )
+    columns = [
+        Column("variable", "Variable", "code"),
+        Column("label", "What it is"),
+        Column("kept", "Kept", "number"),
+        Column("gained", "Gained", "number"),
+        Column("lost", "Lost", "number"),
+        Column("mean_diff", "Mean change of score", "signed", digits=3),
+    ]
+    yield Table("Variables that moved most", rows, columns, collapsed=True)
+
+
+def _decomposed(effects: pl.DataFrame, definitions: pl.DataFrame, scenarios: pl.DataFrame) -> Iterator[Block]:
+    whole = effects.filter(pl.col("dimension") == ALL)
+    exact = whole.group_by("name", "view").agg(pl.col("identity_holds").all()).sort("name", "view")
+    broken = exact.filter(~pl.col("identity_holds"))["name"].unique().sort().to_list()
+    if broken:
+        told = "the runs do not share one member set"
+        yield Callout(f"Effects do not add up to the change in {', '.join(broken)}: {told}.", "warning")
+    else:
+        yield Callout("Every decomposition adds up to the true change.", "good")
+    order = {
+        name: place for place, name in enumerate(("factorial", "turnover", "marginal", "sequential", "grid"))
+    }
+    listed = sorted(definitions.iter_rows(named=True), key=lambda row: (order[row["method"]], row["name"]))
+    for one in listed:
+        mine = scenarios.filter(pl.col("name") == one["name"]).sort("position")
+        if one["method"] == "grid":
+            yield _grid(one["description"] or one["name"], mine)
+            continue
+        for view in _views(whole.filter(pl.col("name") == one["name"])):
+            rows = whole.filter((pl.col("name") == one["name"]) & (pl.col("view") == view)).sort("position")
+            yield _waterfall(one["description"] or one["name"], view, rows, mine)
+        yield _effects_table(one["description"] or one["name"], effects.filter(pl.col("name") == one["name"]))
+
+
+def _views(rows: pl.DataFrame) -> list[str]:
+    """Return the views to draw: the Shapley values where there are some, for two factors the two orders too."""
+    return (
+        sorted(rows["view"].unique().to_list())[:1]
+        if "shapley" in rows["view"]
+        else rows["view"].unique().to_list()
+    )
+
+
+def _waterfall(title: str, view: str, rows: pl.DataFrame, scenarios: pl.DataFrame) -> Chart:
+    start = float(scenarios["value"][0])
+    steps = [
+        charts.Step(str(scenarios["scenario"][0]) if scenarios.height <= 3 else "baseline", start, total=True)
+    ]
+    steps += [charts.Step(row["effect"], row["value"] or 0.0) for row in rows.iter_rows(named=True)]
+    steps.append(charts.Step("actual", start + float(rows["total"][0] or 0.0), total=True))
+    said = ", ".join(f"{step.label} {step.value:+.4f}" for step in steps)
+    return Chart(
+        title,
+        charts.waterfall(steps, digits=4, x_label="mean risk score", tones={}, wide=True),
+        alt=f"Waterfall ({view}): {said}.",
+        note=f"Method: {view}.",
+        meaning=IDENTITY,
+        wide=True,
+    )
+
+
+def _grid(title: str, scenarios: pl.DataFrame) -> Chart:
+    labels, values = scenarios["scenario"].to_list(), scenarios["value"].to_list()
+    return Chart(
+        title,
+        charts.bars(labels, values, x_label="mean risk score", digits=3),
+        alt="Metric per scenario: " + ", ".join(f"{n} {v:.3f}" for n, v in zip(labels, values, strict=True)),
+    )
+
+
+def _effects_table(title: str, effects: pl.DataFrame) -> Table:
+    rows = effects.with_columns(
+        pl.when(pl.col("dimension") == ALL)
+        .then(pl.lit("everybody"))
+        .otherwise(pl.concat_str("dimension", pl.lit(": "), "segment"))
+        .str.replace_all("_", " ")
+        .alias("of"),
+        pl.when("identity_holds").then(pl.lit("adds up")).otherwise(pl.lit("does not")).alias("check"),
+        (pl.col("dimension") != ALL).alias("later"),
+    ).sort("later", "dimension", "segment", "view", "position")
+    columns = [
+        Column("of", "Members"),
+        Column("view", "Method"),
+        Column("effect", "Effect"),
+        Column("value", "Value", "signed", digits=4),
+        Column("low", "From", "signed", digits=4, meaning=INTERVAL),
+        Column("high", "To", "signed", digits=4),
+        Column("total", "Of the change", "signed", digits=4),
+        Column("check", "Check", meaning=IDENTITY),
+    ]
+    return Table(f"Effects: {title}", rows, columns, collapsed=True, filterable=True)
