@@ -285,9 +285,9 @@ rule members_transfer:
 
 rule members_compare:
     input:
-        run_a=f"{M}/prior/run.parquet",
+        run_a=ancient(f"{M}/prior/run.parquet"),
         scores_a=f"{M}/prior/scores.parquet",
-        run_b=f"{M}/current/run.parquet",
+        run_b=ancient(f"{M}/current/run.parquet"),
         scores_b=f"{M}/scores.parquet",
     output:
         members=COMPARISON_FILES[0],
@@ -322,7 +322,7 @@ rule members_decompose:
         spans=expand(f"{M}/{{data_set}}/spans.parquet", data_set=DATA_SETS),
         diagnoses=expand(f"{M}/{{data_set}}/diagnoses.parquet", data_set=DATA_SETS),
         drugs=expand(f"{M}/{{data_set}}/drugs.parquet", data_set=DATA_SETS),
-        runs=expand(f"{M}/{{data_set}}/run.parquet", data_set=DATA_SETS),
+        runs=[ancient(f"{M}/{data_set}/run.parquet") for data_set in DATA_SETS],
         scores=[f"{M}/scores.parquet", f"{M}/prior/scores.parquet"],
         tables=[ancient(path) for path in ALL_SETS],
     output:

@@ -97,41 +97,38 @@ def _decomposed(effects: pl.DataFrame, definitions: pl.DataFrame, scenarios: pl.
         name: place for place, name in enumerate(("factorial", "turnover", "marginal", "sequential", "grid"))
     }
     listed = sorted(definitions.iter_rows(named=True), key=lambda row: (order[row["method"]], row["name"]))
+    tables = []
     for one in listed:
-        mine = scenarios.filter(pl.col("name") == one["name"]).sort("position")
+        title, mine = one["description"] or one["name"], scenarios.filter(pl.col("name") == one["name"])
         if one["method"] == "grid":
-            yield _grid(one["description"] or one["name"], mine)
+            yield _grid(title, mine.sort("position"))
             continue
-        for view in _views(whole.filter(pl.col("name") == one["name"])):
-            rows = whole.filter((pl.col("name") == one["name"]) & (pl.col("view") == view)).sort("position")
-            yield _waterfall(one["description"] or one["name"], view, rows, mine)
-        yield _effects_table(one["description"] or one["name"], effects.filter(pl.col("name") == one["name"]))
+        effects_of = effects.filter(pl.col("name") == one["name"])
+        view = _drawn_view(effects_of)
+        rows = effects_of.filter((pl.col("dimension") == ALL) & (pl.col("view") == view)).sort("position")
+        yield _waterfall(title, view, rows, mine.sort("position"))
+        tables.append(_effects_table(title, effects_of))
+    yield from tables
 
 
-def _views(rows: pl.DataFrame) -> list[str]:
-    """Return the views to draw: the Shapley values where there are some, for two factors the two orders too."""
-    return (
-        sorted(rows["view"].unique().to_list())[:1]
-        if "shapley" in rows["view"]
-        else rows["view"].unique().to_list()
-    )
+def _drawn_view(effects: pl.DataFrame) -> str:
+    """Return the view to draw: the Shapley values where there are some; the table has the others."""
+    views: list[str] = effects["view"].unique().sort().to_list()
+    return "shapley" if "shapley" in views else views[0]
 
 
 def _waterfall(title: str, view: str, rows: pl.DataFrame, scenarios: pl.DataFrame) -> Chart:
-    start = float(scenarios["value"][0])
-    steps = [
-        charts.Step(str(scenarios["scenario"][0]) if scenarios.height <= 3 else "baseline", start, total=True)
-    ]
-    steps += [charts.Step(row["effect"], row["value"] or 0.0) for row in rows.iter_rows(named=True)]
-    steps.append(charts.Step("actual", start + float(rows["total"][0] or 0.0), total=True))
+    """Draw the effects and, below them, the change that they add up to; the levels are in the note."""
+    steps = [charts.Step(row["effect"], row["value"] or 0.0) for row in rows.iter_rows(named=True)]
+    steps.append(charts.Step("change", float(rows["total"][0] or 0.0), total=True))
     said = ", ".join(f"{step.label} {step.value:+.4f}" for step in steps)
+    start = float(scenarios["value"][0])
     return Chart(
         title,
-        charts.waterfall(steps, digits=4, x_label="mean risk score", tones={}, wide=True),
+        charts.waterfall(steps, digits=4, x_label="change of the risk score", tones={"change": "ink"}),
         alt=f"Waterfall ({view}): {said}.",
-        note=f"Method: {view}.",
+        note=f"{view}; the first scenario's score is {start:.4f}.",
         meaning=IDENTITY,
-        wide=True,
     )
 
 
