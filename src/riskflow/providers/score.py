@@ -122,7 +122,7 @@ def combine(frame: pl.DataFrame, weights: WeightsSection, method: Method) -> pl.
             pl.when(has_payments).then(pl.col(name).fill_null(0.0)).otherwise(name).alias(name)
             for name in COMPONENTS
         )
-    divisor = pl.lit(1.0) if method.name == "claidex" else pl.col("_present")
+    divisor = pl.lit(sum(weight.values())) if method.name == "claidex" else pl.col("_present")
     scored = pl.when(pl.col("not_scored_reason").is_null())
     shares = [
         scored.then(quotient(pl.col(name) * w, divisor).fill_null(0.0)).alias(f"{name}_contribution")
