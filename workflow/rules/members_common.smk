@@ -1,6 +1,7 @@
 """What the rules of the members track are made of: its data sets, their files, tables and params."""
 
 from hashlib import sha256
+from os.path import relpath
 
 from riskflow.config.base import leaf_values
 from riskflow.members.tables.load import PACKAGED, files as cms_files
@@ -85,12 +86,10 @@ def year_of(data_set):
 
 
 def model_tables(data_set):
-    """The files of the CMS set that scores a data set."""
+    """The files of the CMS set that scores a data set, by relative paths: a moved checkout makes nothing stale."""
     section = MEMBERS.prior if data_set == "prior" else MEMBERS.model
-    return [
-        ancient(str(path))
-        for path in cms_files(benefit_year(data_set), section.vintage)
-    ]
+    found = cms_files(benefit_year(data_set), section.vintage)
+    return [ancient(relpath(path)) for path in found]
 
 
 @cache
@@ -146,4 +145,4 @@ MEMBER_RECEIPTS = [
     *(["compare"] if HAS_PRIOR else []),
     *(["decompose"] if DECOMPOSED else []),
 ]
-ALL_SETS = sorted(str(path) for path in PACKAGED.glob("*/*.*"))
+ALL_SETS = sorted(relpath(path) for path in PACKAGED.glob("*/*.*"))

@@ -128,14 +128,12 @@ class MembersDemoStage(_Stage):
     """Config of the demo generator."""
 
     demo: MembersDemoSection
-    model: MembersModelSection
 
 
 class MembersIngestStage(_Stage):
     """Config of reading and validating the raw tables."""
 
     source: MembersSourceSection
-    model: MembersModelSection
 
 
 class MembersQualityStage(_Stage):
