@@ -7,12 +7,9 @@ thread count and row order: no timestamps, one chunk, one fixed row-group size.
 
 from __future__ import annotations
 
-import errno
 import hashlib
-import os
-import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import reduce
 from pathlib import Path
@@ -21,10 +18,11 @@ import polars as pl
 
 from riskflow.contracts.base import Contract
 from riskflow.errors import RiskflowError
+from riskflow.files import replacing as replacing
+from riskflow.files import write_text as write_text
 
 ROW_GROUP_ROWS = 262_144
 _HASH_BLOCK = 1 << 20
-_UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})
 
 
 @dataclass(frozen=True)
@@ -103,47 +101,6 @@ def write(frame: pl.DataFrame, path: Path, contract: Contract) -> Artifact:
     return artifact
 
 
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary name beside `path`; on success sync it and rename it to `path`, else remove it.
-
-    A full disk or a folder that may not be written is a RiskflowError that names `path`.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        with temporary.open("rb") as handle:
-            os.fsync(handle.fileno())
-        temporary.replace(path)
-        _sync_folder(path.parent)
-    except (OSError, pl.exceptions.PolarsError) as error:
-        code = _error_number(error)
-        if code not in _UNWRITABLE:
-            raise
-        raise RiskflowError(
-            f"cannot write {path}: {os.strerror(code)}",
-            "nothing was left behind: free space or give write permission there, then run the same command again",
-        ) from None
-    finally:
-        with suppress(OSError):  # on a read-only file system there is nothing to remove
-            temporary.unlink(missing_ok=True)
-
-
-def _error_number(error: Exception) -> int:
-    """Return the operating system's error number; polars gives it only in the text, as "(os error 28)"."""
-    if isinstance(error, OSError) and error.errno:
-        return error.errno
-    found = re.search(r"\(os error (\d+)\)", str(error))
-    return int(found[1]) if found else 0
-
-
-def write_text(text: str, path: Path) -> None:
-    """Write a text file (JSON, HTML) as atomically as a parquet artifact."""
-    with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-
-
 def content_digest(path: Path) -> str:
     """Return the sha256 of an artifact's data pages and schema, without its metadata.
 
@@ -208,11 +165,3 @@ def _strictly_ascending(keys: Sequence[str]) -> pl.Expr:
         return greater | (now.eq_missing(before) & deeper)
 
     return reduce(compare, reversed(keys), unequal).all()
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -6,102 +6,62 @@ nothing stale, and over the SQL, Cypher, YAML, CSV and template files that the m
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
-PACKAGE = "riskflow"
+from riskflow.code_facts import Memory
+
 ROOT = Path(__file__).parent
-RESOURCE_SUFFIXES = (".sql", ".cypher", ".yaml", ".csv", ".json", ".txt", ".j2", ".css", ".parquet")
 _HASH_LENGTH = 12
 
 
-def fingerprint(program: Path) -> dict[str, str]:
-    """Return module name → hash for a stage program and all first-party modules reachable from it by import."""
-    modules = {program.name: _hash(program)}
-    queue = list(_imports(program, program.stem))
+def fingerprint(program: Path, memory: Path | None = None) -> dict[str, str]:
+    """Return module name → hash for a stage program and all first-party modules reachable from it by import.
+
+    `memory` is a JSON file in which what is known of each module's source is kept between calls.
+    """
+    known = _memory(memory)
+    queue, modules = [(program.name, program)], dict[str, str]()
     while queue:
-        module = queue.pop()
-        path = _path(module)
-        if path is None or module in modules:
-            continue
-        modules[module] = _hash(path)
-        queue.extend(_imports(path, module))
+        module, path = queue.pop()
+        facts = known.facts(path, module.removesuffix(".py"))
+        modules[module] = _hash(facts.digest, resources(path.parent, facts.files))
+        imported = [(name, _path(name)) for name in facts.imports if name not in modules]
+        queue.extend((name, path) for name, path in imported if path is not None)
+    known.save()
     return dict(sorted(modules.items()))
 
 
-@cache
-def _tree(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+def resources(folder: Path, names: Iterable[str]) -> list[Path]:
+    """Return the files of these names beside a module in `folder`, or in the folder data beside it."""
+    candidates = {place / name for place in (folder, folder / "data") for name in names}
+    return sorted(path for path in candidates if path.is_file())
+
+
+def forget() -> None:
+    """Forget what this process has read of the code, for tests that change it."""
+    for remembered in (_memory, _path, _hash_of_file):
+        remembered.cache_clear()
 
 
 @cache
-def _hash(path: Path) -> str:
-    tree = _tree(path)
-    digest = hashlib.sha256(ast.dump(_without_docstrings(tree)).encode())
-    for resource in sorted(_resources(tree, path.parent)):
-        digest.update(resource.name.encode())
-        digest.update(resource.read_bytes())
+def _memory(path: Path | None) -> Memory:
+    return Memory(path)
+
+
+def _hash(code: str, files: list[Path]) -> str:
+    digest = hashlib.sha256(code.encode())
+    for path in files:
+        digest.update(path.name.encode() + _hash_of_file(path))
     return digest.hexdigest()[:_HASH_LENGTH]
 
 
-def _without_docstrings(tree: ast.Module) -> ast.Module:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            first = node.body[0] if node.body else None
-            if (
-                isinstance(first, ast.Expr)
-                and isinstance(first.value, ast.Constant)
-                and isinstance(first.value.value, str)
-            ):
-                node.body = node.body[1:] or [ast.Pass()]
-    return tree
-
-
-def _resources(tree: ast.Module, folder: Path) -> set[Path]:
-    """Return the files beside the module, or in the folder data beside it, that a text constant in its code names."""
-    names = {
-        node.value
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Constant) and isinstance(node.value, str)
-    }
-    named = {name for name in names if name.endswith(RESOURCE_SUFFIXES) and len(name) < 120}
-    candidates = {place / name for place in (folder, folder / "data") for name in named}
-    return {path for path in candidates if path.is_file()}
-
-
 @cache
-def _imports(path: Path, module: str) -> tuple[str, ...]:
-    return tuple(sorted(set(_imported_modules(_tree(path), module))))
-
-
-def _imported_modules(tree: ast.Module, module: str) -> Iterator[str]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from _first_party(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            base = _absolute(node, module)
-            yield from _first_party([base, *(f"{base}.{alias.name}" for alias in node.names)])
-
-
-def _absolute(node: ast.ImportFrom, module: str) -> str:
-    if not node.level:
-        return node.module or ""
-    is_package = (ROOT.parent / Path(*module.split(".")) / "__init__.py").exists()
-    parts = module.split(".")
-    parent = parts[: len(parts) - node.level + is_package]
-    return ".".join([*parent, *([node.module] if node.module else [])])
-
-
-def _first_party(names: Iterator[str] | list[str]) -> Iterator[str]:
-    """Yield each first-party name and the packages above it, whose __init__ runs on import too."""
-    for name in names:
-        parts = name.split(".")
-        if parts[0] == PACKAGE:
-            yield from (".".join(parts[: depth + 1]) for depth in range(len(parts)))
+def _hash_of_file(path: Path) -> bytes:
+    return hashlib.sha256(path.read_bytes()).digest()
 
 
 @cache

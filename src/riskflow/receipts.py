@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from riskflow.artifacts import Artifact, write_text
+from riskflow.artifacts import Artifact
+from riskflow.files import write_text
 
 
 @dataclass

@@ -14,9 +14,9 @@ from pathlib import Path
 import polars as pl
 
 from riskflow import artifacts, duck
-from riskflow.artifacts import write_text
 from riskflow.contracts.base import Contract
 from riskflow.errors import RiskflowError
+from riskflow.files import write_text
 from riskflow.receipts import Receipt, load
 
 _BUCKET_OF_TEXT = "SELECT CAST(md5_number_lower(key) % ? AS UINTEGER) AS bucket FROM keyed"

@@ -20,6 +20,7 @@ except ConfigError as error:
 
 RESULTS = CONFIG.results
 SOURCE_DIGESTS = Path(RESULTS) / ".source_digests.json"
+CODE_FACTS = Path(RESULTS) / ".code_facts.json"
 PROGRAMS = Path(workflow.basedir) / "workflow" / "scripts"
 
 prepare_environment(Path(workflow.basedir), CONFIG.umask)
@@ -62,7 +63,7 @@ def stage(name, *config_of):
     track, _, step = name.partition(".")
     keys = [key for one in config_of or [name] for key in stage_keys(one)]
     program = "plan.py" if step == "plan" else f"{track}_{step}.py"
-    modules = fingerprint(PROGRAMS / program)
+    modules = fingerprint(PROGRAMS / program, CODE_FACTS)
     return [*keys, *(f"code.{module}={digest}" for module, digest in modules.items())]
 
 

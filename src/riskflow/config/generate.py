@@ -12,8 +12,8 @@ import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from riskflow.artifacts import write_text
 from riskflow.config.root import RiskflowConfig
+from riskflow.files import write_text
 
 HEADER = """\
 # riskflow: every key, with its default. Made from the models in src/riskflow/config by `make config`.

@@ -11,8 +11,8 @@ from typing import Any
 
 import orjson
 
-from riskflow.artifacts import replacing
 from riskflow.config.notes import NotesDemoStage
+from riskflow.files import replacing
 from riskflow.notes.demo import DemoRecord, demo_records
 from riskflow.notes.pseudonym import DEMO_KEY, create_key
 from riskflow.receipts import Receipt

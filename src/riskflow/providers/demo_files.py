@@ -10,8 +10,8 @@ from typing import IO, Any
 
 import polars as pl
 
-from riskflow.artifacts import replacing
 from riskflow.config.providers import DemoStage
+from riskflow.files import replacing
 from riskflow.providers import demo, demo_ownership, demo_tables
 from riskflow.providers.demo_layout import FILES, NEW_NAMES, OLD_NAMES, Format
 from riskflow.receipts import Receipt

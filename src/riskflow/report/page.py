@@ -11,7 +11,7 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup, escape
 
-from riskflow.artifacts import write_text
+from riskflow.files import write_text
 from riskflow.report.blocks import Chart, Section
 from riskflow.report.facts import Facts
 from riskflow.resources import text

@@ -6,8 +6,8 @@ import hashlib
 import json
 from pathlib import Path
 
-from riskflow.artifacts import write_text
 from riskflow.errors import RiskflowError
+from riskflow.files import write_text
 
 
 def source_digest(path: Path, memory: Path) -> str:

@@ -24,9 +24,9 @@ import pyarrow.parquet
 from psycopg import sql
 
 from riskflow import duck
-from riskflow.artifacts import replacing, write_text
 from riskflow.config.postgres import PostgresSource
 from riskflow.errors import RiskflowError
+from riskflow.files import replacing, write_text
 from riskflow.publish.postgres import connected, retried
 
 log = logging.getLogger("riskflow")

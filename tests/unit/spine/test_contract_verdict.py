@@ -32,7 +32,9 @@ EVERYTHING = Contract(
         "code": column(pl.String, "", matches(r"^[A-Z]\d$", "is a letter and a digit"), nullable=True),
         "tier": column(pl.String, "", one_of(("High", "Low")), not_empty()),
     },
-    checks=(FrameCheck("amount_over_share", "amount is at least share", pl.col("amount") >= pl.col("share")),),
+    checks=(
+        FrameCheck("amount_over_share", "amount is at least share", pl.col("amount") >= pl.col("share")),
+    ),
 )
 FLOATS = st.one_of(st.none(), st.sampled_from([0.0, 0.5, 1.0, 2.0, -1.0, float("nan"), float("inf")]))
 ROWS = st.fixed_dictionaries(

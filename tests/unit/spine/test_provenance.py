@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from riskflow import provenance
+from riskflow.code_facts import code_facts
+from riskflow.provenance import forget
 
 FILES = {
     "riskflow/__init__.py": "",
@@ -38,11 +40,6 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     forget()
     yield tmp_path
     forget()
-
-
-def forget() -> None:
-    for remembered in (provenance._tree, provenance._hash, provenance._imports, provenance._path):
-        remembered.cache_clear()
 
 
 @pytest.fixture
@@ -152,7 +149,7 @@ def test_every_query_of_the_package_is_named_in_code() -> None:
     seen = {
         resource
         for module in provenance.ROOT.rglob("*.py")
-        for resource in provenance._resources(provenance._tree(module), module.parent)
+        for resource in provenance.resources(module.parent, code_facts(module, "any").files)
     }
     queries = {path for suffix in ("*.sql", "*.cypher") for path in provenance.ROOT.rglob(suffix)}
     assert sorted(str(path.relative_to(provenance.ROOT)) for path in queries - seen) == []
@@ -163,3 +160,26 @@ def test_git_state_tells_the_commit_of_this_checkout() -> None:
     assert set(state) == {"branch", "commit", "commit_date", "clean"}
     if (provenance.ROOT.parents[1] / ".git").exists():
         assert len(str(state["commit"])) == 40
+
+
+def test_a_remembered_module_is_read_again_when_it_changed(tree: Path) -> None:
+    memory = tree / "memory.json"
+    first = provenance.fingerprint(tree / "program.py", memory)
+    forget()
+    assert provenance.fingerprint(tree / "program.py", memory) == first
+    (tree / "riskflow/tools.py").write_text("def double(x):\n    return x + x\n")
+    (tree / "riskflow/track/score.sql").write_text("SELECT 7")
+    forget()
+    after = provenance.fingerprint(tree / "program.py", memory)
+    assert {name for name in after if after[name] != first[name]} == {
+        "riskflow.tools",
+        "riskflow.track.score",
+    }
+
+
+def test_a_broken_memory_is_made_anew(tree: Path) -> None:
+    memory = tree / "memory.json"
+    first = provenance.fingerprint(tree / "program.py", memory)
+    memory.write_text("{not json")
+    forget()
+    assert provenance.fingerprint(tree / "program.py", memory) == first

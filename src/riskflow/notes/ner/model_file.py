@@ -8,8 +8,8 @@ from typing import Any
 
 from spacy.language import Language
 
-from riskflow.artifacts import replacing, write_text
 from riskflow.errors import RiskflowError
+from riskflow.files import replacing, write_text
 from riskflow.notes.ner.language import blank_model
 
 _MARK = b"riskflow-ner-1\n"

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import polars as pl
 
-from riskflow.artifacts import replacing
 from riskflow.errors import RiskflowError
+from riskflow.files import replacing
 from riskflow.notes.redact.spans import SPAN_SCHEMA, Detection, Detector, empty_spans
 
 _ENTRY = {
