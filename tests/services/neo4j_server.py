@@ -80,14 +80,18 @@ class Neo4jServer:
         try:
             if not self._has_password:
                 self._set_password()
-            with self.driver() as driver:
+            with self._impatient("neo4j", self.password) as driver:
                 driver.execute_query("RETURN 1")
         except (DriverError, Neo4jError):
             return False
         return True
 
+    def _impatient(self, user: str, password: str) -> neo4j.Driver:
+        """Return a driver that does not wait and try again by itself: we ask again soon enough."""
+        return neo4j.GraphDatabase.driver(self.uri, auth=(user, password), max_transaction_retry_time=0)
+
     def _set_password(self) -> None:
-        with neo4j.GraphDatabase.driver(self.uri, auth=("neo4j", "neo4j")) as driver:
+        with self._impatient("neo4j", "neo4j") as driver:
             driver.execute_query(
                 "ALTER CURRENT USER SET PASSWORD FROM 'neo4j' TO $password",
                 password=self.password,
