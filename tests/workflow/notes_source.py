@@ -76,7 +76,16 @@ CANARY: dict[str, Any] = {
 
 CANARIES = (
     *("4417263590", "521-88-4076", "521884076", "K3920175", "Quetzalvane", "Thessaly", "Umberwick"),
-    *("1961-07-23", "23 July 1961", "Zephyrmont", "Brumhaven", "97402", "555-0163", "555.0187", "555-0187"),
+    *(
+        "1961-07-23",
+        "23 July 1961",
+        "Zephyrmont",
+        "Brumhaven",
+        "OR 97402",
+        "555-0163",
+        "555.0187",
+        "555-0187",
+    ),
     *("pollymail", "Ignatius", "Wrexcombe", "Orsolya", "Fennimarch", "Larkwhistle", "ENC-99183", "-canary"),
 )
 """What must be nowhere but in the sources and the sensitive folder."""

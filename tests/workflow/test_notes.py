@@ -14,9 +14,11 @@ from pathlib import Path
 
 import duckdb
 import polars as pl
+import polars.selectors as cs
 import pytest
 
 from riskflow.artifacts import content_digest
+from tests.paths import REPOSITORY
 from tests.workflow.harness import Workspace
 from tests.workflow.notes_source import CANARIES, FAILS_ON, PEOPLE, identifiers_of_everybody, write_source
 from tests.workflow.test_resume import wait_for_program
@@ -27,6 +29,8 @@ SHARDS = 3
 KEY = "a key for the tests, 0123456789abcdef"
 ALLOWED = ("results/notes/sensitive/", "data/", "notes.key")
 """Where identifiers may be: the typed shards before redaction, and the user's own files."""
+CODE = ("src/", "workflow/", "config/", "envs/", "profiles/")
+"""The copy of the repository, which no run writes to."""
 TABLES = ("patients", "encounters", "observations", "audit", "quarantine")
 
 
@@ -129,7 +133,7 @@ def test_a_note_that_the_model_fails_on_is_withheld_and_no_other(run: Workspace)
     published = json.loads(run.path("notes/receipts/publish.json").read_text())
     assert published["facts"]["withheld"] == [[held["observation_id"].item(), held["note_reason"].item()]]
     assert held["observation_id"].item() in run.path("notes/report.html").read_text()
-    assert leaking(run, [*CANARIES, FAILS_ON], skip=("src/",)) == {}
+    assert leaking(run, [*CANARIES, FAILS_ON]) == {}
 
 
 def test_the_leak_gate_stops_the_run_and_names_records_not_texts(run: Workspace) -> None:
@@ -203,6 +207,7 @@ def test_kill_in_mid_redaction_then_resume(run: Workspace) -> None:
     assert not list(run.folder.rglob(".*.tmp"))
 
 
+@pytest.mark.slow
 def test_the_number_of_shards_changes_no_byte(run: Workspace) -> None:
     before = {name: run.path(f"notes/{name}.parquet").read_bytes() for name in TABLES[:-1]}
     run.overlay["notes"]["shards"]["count"] = 2
@@ -210,6 +215,7 @@ def test_the_number_of_shards_changes_no_byte(run: Workspace) -> None:
     assert before == {name: run.path(f"notes/{name}.parquet").read_bytes() for name in before}
 
 
+@pytest.mark.slow
 def test_the_demo_needs_no_key_of_its_own(run: Workspace) -> None:
     """The demo from its records to the page; only its key is known to everybody, and only the demo takes it."""
     run.overlay["notes"]["source"] = {"kind": "demo"}
@@ -226,6 +232,38 @@ def test_the_demo_needs_no_key_of_its_own(run: Workspace) -> None:
     page = (demo / "report.html").read_text()
     assert "Generated demo data" in page and "Over-redaction" in page
     assert run.snakemake("--dry-run", "notes", env={"RISKFLOW_NOTES_KEY": ""}).jobs == {}
+
+
+def test_the_commands_of_the_page_run_with_the_trained_model(notes_run: Workspace) -> None:
+    (notes_run.folder / "data" / "notes.txt").write_text(
+        "Seen by Dr. Orsolya Fennimarch on 3/4/2021. Lungs clear.\n"
+    )
+    labelled = {"markup": "Call Mrs. {{NAME:Wrexcombe}} at {{PHONE:541-555-0187}}. Ask {{NAME:zyq}}."}
+    (notes_run.folder / "data" / "labelled.jsonl").write_text(json.dumps(labelled) + "\n")
+    page = (REPOSITORY / "docs" / "notes.md").read_text()
+    commands = re.findall(r"^    \.venv/bin/riskflow (.*)$", page, re.MULTILINE)
+    assert commands == ["redact notes.txt", "notes evaluate labelled.jsonl"]
+    redacted, evaluated = (riskflow(notes_run, *command.split()) for command in commands)
+    assert redacted.returncode == 0 and redacted.stdout == "Seen by Dr. [NAME] on [DATE]. Lungs clear.\n"
+    assert evaluated.returncode == 0 and "recall" in evaluated.stdout and "zyq" not in evaluated.stdout
+    assert "zyq" in riskflow(notes_run, "notes", "evaluate", "labelled.jsonl", "--show-text").stdout
+    told = json.loads(riskflow(notes_run, "notes", "evaluate", "labelled.jsonl", "--json").stdout)
+    assert {row["kind"] for row in told["scores"]} >= {"ALL", "NAME", "PHONE"}
+    absent = riskflow(notes_run, "redact", "notes.txt", "--results", "nowhere")
+    assert absent.returncode == 1 and not absent.stdout and "there is no name model" in absent.stderr
+
+
+def riskflow(workspace: Workspace, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of riskflow in data/, on the results of the run unless others are named."""
+    results = () if "--results" in words else ("--results", "../results")
+    return subprocess.run(
+        [sys.executable, "-c", "from riskflow.cli import app; app()", *words, *results],
+        cwd=workspace.folder / "data",
+        env={**os.environ, "PYTHONPATH": str(workspace.folder / "src")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def write_key(workspace: Workspace, key: str) -> None:
@@ -249,11 +287,11 @@ def pseudonyms_of(workspace: Workspace) -> set[str]:
     return found
 
 
-def leaking(workspace: Workspace, secrets: list[str], skip: tuple[str, ...] = ()) -> dict[str, list[str]]:
+def leaking(workspace: Workspace, secrets: list[str]) -> dict[str, list[str]]:
     """Return file → secrets in it, over all of the workspace but where identifiers may be."""
     found: dict[str, list[str]] = {}
     for name, hits in texts_of(workspace.folder, secrets):
-        if not name.startswith((*ALLOWED, *skip)):
+        if not name.startswith((*ALLOWED, *CODE)):
             found[name] = hits
     return found
 
@@ -264,7 +302,7 @@ def texts_of(folder: Path, secrets: list[str]) -> Iterator[tuple[str, list[str]]
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
         content = path.read_bytes()
         if path.suffix == ".parquet":
-            content += pl.read_parquet(path).write_json().encode()
+            content += str(pl.read_parquet(path).with_columns(cs.temporal().cast(pl.String)).rows()).encode()
         if path.suffix == ".duckdb":
             content += warehouse_text(path)
         if hits := sorted({hit.decode() for hit in pattern.findall(content)}):
