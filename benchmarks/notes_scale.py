@@ -1,0 +1,238 @@
+"""The notes track: notes per second, JSON to redacted parquet, and memory at growing sizes.
+
+    python -m benchmarks.notes_scale [--notes 10000 100000 1000000] [--sample 6000]
+
+In one run: the name model without prefilter and cache, with the prefilter, and with a warm cache; the predecessor's
+way, one `nlp(text)` per note, on a part of the same notes; 30,061 observations of 10,000 patients from a JSON array to
+redacted parquet, two shards side by side; peak memory of ingest and redaction while the number of notes grows and
+shards stay of one size.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from benchmarks.measure import OUT, REPOSITORY, peak_bytes, write_result
+from riskflow.config.base import leaf_values
+from riskflow.config.notes import NotesNerSection, NotesPolicySection, NotesShardsSection, NotesSourceSection
+from riskflow.notes.demo import demo_records
+from riskflow.notes.ner import model_file
+from riskflow.notes.ner.detector import NerDetector
+from riskflow.notes.ner.stage import SIZES
+from riskflow.notes.ner.train import Recipe, train
+from riskflow.notes.ner.worker import load_model
+from riskflow.notes.redact.cache import SpanCache
+from riskflow.sharding import shard_name
+
+FOLDER = OUT / "notes-scale"
+PATIENTS, OBSERVATIONS = 10_000, 30_061
+PREDECESSOR_SAMPLE = 1_000
+SHARD_NOTES = 25_000
+PROCESSES = 2
+KEY = "the key of a benchmark, no secret"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--notes", type=int, nargs="*", default=[10_000, 100_000, 1_000_000])
+    parser.add_argument("--sample", type=int, default=12_000)
+    arguments = parser.parse_args()
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    FOLDER.mkdir(parents=True)
+    model = FOLDER / "names.model"
+    print("training the small model", flush=True)
+    model_file.save(train(Recipe(*SIZES["small"], seed=NotesNerSection().seed)).nlp, model)
+    print(f"generating {OBSERVATIONS:,} observations of {PATIENTS:,} patients", flush=True)
+    records = [item.record for item in demo_records(PATIENTS, seed=1, observations=OBSERVATIONS)]
+    texts = [row["notes"] for record in records for row in record["observations"]]
+    result = {
+        "ner": model_speed(model, texts[: arguments.sample]),
+        "json_to_redacted": json_to_redacted(records, model),
+        "memory": [memory(records, notes, model) for notes in arguments.notes],
+    }
+    shutil.rmtree(FOLDER)
+    write_result("notes_scale", result)
+
+
+def model_speed(model: Path, texts: Sequence[str]) -> dict[str, Any]:
+    """Return notes per second of the model alone, by each way of asking it, over different notes."""
+    plain = NerDetector(model, processes=PROCESSES, prefilter=False)
+    filtered = NerDetector(model, processes=PROCESSES)
+    cache = SpanCache(FOLDER / "cache", "0000", KEY.encode())
+    nlp = load_model(str(model))
+    some = texts[:PREDECESSOR_SAMPLE]
+    figures = {
+        "notes": len(texts),
+        "different_notes": len(set(texts)),
+        "words_per_note": sum(len(text.split()) for text in texts) / len(texts),
+        "processes": PROCESSES,
+        "one_by_one_notes_per_second": len(some) / seconds(lambda: [nlp(text) for text in some]),
+        "uncached_notes_per_second": len(texts) / seconds(lambda: plain.detect(texts)),
+        "prefilter_notes_per_second": len(texts) / seconds(lambda: filtered.detect(texts)),
+        "prefilter_first_run_into_cache_notes_per_second": len(texts)
+        / seconds(lambda: cache.detect(texts, filtered)),
+        "prefilter_and_cache_notes_per_second": len(texts) / seconds(lambda: cache.detect(texts, filtered)),
+    }
+    figures["words_per_second_uncached"] = figures["uncached_notes_per_second"] * figures["words_per_note"]
+    figures["uncached_over_one_by_one"] = (
+        figures["uncached_notes_per_second"] / figures["one_by_one_notes_per_second"]
+    )
+    return figures
+
+
+def json_to_redacted(records: Sequence[dict[str, Any]], model: Path) -> dict[str, Any]:
+    """Return wall seconds of ingest and of redacting two shards side by side, and again with the cache warm."""
+    source = FOLDER / "records.json"
+    write_array(records, source)
+    started = time.perf_counter()
+    work = ingested(source, FOLDER / "two", PROCESSES)
+    ingest = time.perf_counter() - started
+    first = seconds(lambda: redact_shards(work, model, PROCESSES, cached=True))
+    again = seconds(lambda: redact_shards(work, model, PROCESSES, cached=True))
+    figures = {
+        "patients": len(records),
+        "observations": sum(len(record["observations"]) for record in records),
+        "source_bytes": source.stat().st_size,
+        "ingest_seconds": ingest,
+        "redact_seconds": first,
+        "total_seconds": ingest + first,
+        "redact_again_with_cache_seconds": again,
+        "peak_process_bytes": max(peak_bytes(work / "receipts").values()),
+    }
+    shutil.rmtree(work)
+    return figures
+
+
+def memory(records: Sequence[dict[str, Any]], notes: int, model: Path) -> dict[str, Any]:
+    """Return the peak memory of ingest and of the largest redact process over `notes` notes in equal shards."""
+    source, shards = FOLDER / "grown.json", max(2, -(-notes // SHARD_NOTES))
+    written = write_array(grown(records, notes), source)
+    started = time.perf_counter()
+    work = ingested(source, FOLDER / "grown", shards)
+    ingest = time.perf_counter() - started
+    # every shard is of one size, so the first two tell what all need
+    redact_shards(work, model, PROCESSES, cached=False)
+    peaks = peak_bytes(work / "receipts")
+    size = source.stat().st_size
+    shutil.rmtree(work)
+    source.unlink()
+    return {
+        "notes": written,
+        "shards": shards,
+        "source_bytes": size,
+        "ingest_seconds": ingest,
+        "ingest_peak_bytes": peaks["notes.ingest.stage"],
+        "redact_peak_bytes": peaks["notes.redact.stage"],
+    }
+
+
+def grown(records: Sequence[dict[str, Any]], notes: int) -> Iterator[dict[str, Any]]:
+    """Yield records until they have `notes` notes; each round over them has ids and texts of its own."""
+    made = turn = 0
+    while made < notes:
+        for record in records:
+            if made >= notes:
+                return
+            copy = orjson.loads(orjson.dumps(record)) if turn else record
+            if turn:
+                _renamed(copy, turn)
+            made += len(copy["observations"])
+            yield copy
+        turn += 1
+
+
+def _renamed(record: dict[str, Any], turn: int) -> None:
+    for row in (record["patient"], *record["encounters"], *record["observations"]):
+        for name in ("patient_id", "encounter_id", "observation_id"):
+            if row.get(name):
+                row[name] = f"{row[name]}-{turn}"
+        if row.get("notes"):
+            row["notes"] = f"{row['notes']} Sheet {turn} of the chart."
+
+
+def write_array(records: Iterator[dict[str, Any]] | Sequence[dict[str, Any]], path: Path) -> int:
+    """Write records as one JSON array; return how many notes are in it."""
+    notes = 0
+    with path.open("wb") as out:
+        for number, record in enumerate(records):
+            out.write((b",\n" if number else b"[\n") + orjson.dumps(record))
+            notes += len(record["observations"])
+        out.write(b"\n]\n")
+    return notes
+
+
+def ingested(source: Path, work: Path, shards: int) -> Path:
+    """Run the ingest stage's program over a file; return the folder of its shards."""
+    shutil.rmtree(work, ignore_errors=True)
+    tables = [word for name in TABLES for word in (f"--{name}", str(work / name))]
+    outputs = ["--quarantine", str(work / "quarantine.parquet"), "--manifest", str(work / "manifest.json")]
+    sections = {
+        "source": NotesSourceSection(kind="files", paths=[str(source)]),
+        "shards": NotesShardsSection(count=shards),
+    }
+    wait(
+        started(
+            "ingest", ["--sources", str(source), *tables, *outputs], sections, work / "receipts/ingest.json"
+        )
+    )
+    return work
+
+
+def redact_shards(work: Path, model: Path, count: int, *, cached: bool) -> None:
+    """Run the redact stage's program over the first shards, all at once."""
+    running = []
+    for shard in map(shard_name, range(count)):
+        words = [word for name in TABLES for word in (f"--{name}", str(work / name / f"{shard}.parquet"))]
+        words += ["--redacted", str(work / "redacted" / f"{shard}.parquet"), "--model", str(model)]
+        words += ["--audit", str(work / "audit" / f"{shard}.parquet")]
+        words += ["--cache", str(work / "cache")] if cached else []
+        sections = {"policy": NotesPolicySection(), "ner": NotesNerSection()}
+        running.append(started("redact", words, sections, work / "receipts" / f"redact-{shard}.json"))
+    for process in running:
+        wait(process)
+
+
+TABLES = ("patients", "encounters", "observations")
+
+
+def started(stage: str, words: list[str], sections: dict[str, Any], receipt: Path) -> subprocess.Popen[str]:
+    values = {name: section.model_dump(mode="json") for name, section in sections.items()}
+    params = [f"config.{key}={value}" for key, value in leaf_values(values).items()]
+    program = REPOSITORY / "workflow" / "scripts" / f"notes_{stage}.py"
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(REPOSITORY / "src"),
+        "RISKFLOW_NOTES_KEY": KEY,
+        "POLARS_MAX_THREADS": "1",
+        "OMP_NUM_THREADS": "1",
+    }
+    command = [sys.executable, str(program), *words, "--receipt", str(receipt), "--params", *params]
+    return subprocess.Popen(
+        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+
+
+def wait(process: subprocess.Popen[str]) -> None:
+    _, told = process.communicate()
+    if process.returncode != 0:
+        raise RuntimeError(told[-3000:])
+
+
+def seconds(work: Callable[[], object]) -> float:
+    started_at = time.perf_counter()
+    work()
+    return time.perf_counter() - started_at
+
+
+if __name__ == "__main__":
+    main()
