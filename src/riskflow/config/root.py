@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from riskflow.config.base import Section, StageConfig, leaf_values
+from riskflow.config.costs import CostsConfig
 from riskflow.config.members import MembersConfig
 from riskflow.config.notes import NotesConfig
 from riskflow.config.providers import ProvidersConfig
@@ -35,6 +36,7 @@ class RiskflowConfig(Section):
     members: MembersConfig = MembersConfig()
     notes: NotesConfig = NotesConfig()
     publish: PublishConfig = PublishConfig()
+    costs: CostsConfig = CostsConfig()
 
 
 class ConfigError(RiskflowError):
