@@ -26,20 +26,21 @@ def write_result(name: str, result: dict[str, Any]) -> Path:
     return path
 
 
-def seconds_of(command: Sequence[str], folder: Path, *, show: bool = False) -> float:
+def seconds_of(command: Sequence[str], folder: Path) -> float:
     """Run a command in a folder and return its wall seconds; raise with its output when it fails."""
     started = time.perf_counter()
-    environment = {
-        **os.environ,
-        "PYTHONPATH": str(folder / "src" if (folder / "src").is_dir() else REPOSITORY / "src"),
-    }
+    output_of(command, folder)
+    return time.perf_counter() - started
+
+
+def output_of(command: Sequence[str], folder: Path) -> str:
+    """Run a command in a folder, with riskflow from there or from the repository; return its standard output."""
+    source = folder / "src" if (folder / "src").is_dir() else REPOSITORY / "src"
+    environment = {**os.environ, "PYTHONPATH": str(source)}
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-    seconds = time.perf_counter() - started
     if done.returncode != 0:
         raise RuntimeError(f"{' '.join(command[:6])} … failed:\n{(done.stdout + done.stderr)[-4000:]}")
-    if show:
-        print(done.stdout[-2000:], flush=True)
-    return seconds
+    return done.stdout
 
 
 def snakemake(*words: str, cores: int = 2) -> list[str]:

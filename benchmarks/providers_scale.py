@@ -2,9 +2,10 @@
 
     python -m benchmarks.providers_scale [--providers 17900 179000 1790000] [--shards 16]
 
-In one run: the workflow from source parquet to scores.parquet, in three calls (ingest, ranks, explain); nothing changed; one provider changed; one plain
-polars pass over the same formulas in a single process, from the ingested tables to ranks; reading, sorting and writing the same bytes; and the
-predecessor's way, one query per NPI, on a sample.
+In one run: the workflow from source parquet to scores.parquet, in three calls (ingest, ranks, explain); nothing
+changed; one provider changed; one plain polars pass over the same formulas in a single process, from the ingested
+tables to ranks; reading, sorting and writing the same bytes; and the predecessor's way, one query per NPI, on a
+sample.
 """
 
 from __future__ import annotations
@@ -20,7 +21,16 @@ from typing import Any
 import polars as pl
 import yaml
 
-from benchmarks.measure import OUT, peak_bytes, seconds_of, snakemake, stage_seconds, write_result
+from benchmarks.measure import (
+    OUT,
+    REPOSITORY,
+    output_of,
+    peak_bytes,
+    seconds_of,
+    snakemake,
+    stage_seconds,
+    write_result,
+)
 from riskflow.providers.demo import DemoSpec
 from riskflow.providers.demo_files import write_demo
 from riskflow.providers.demo_layout import sources
@@ -47,7 +57,7 @@ def measured(providers: int, shards: int) -> dict[str, Any]:
     peaks, stages = peak_bytes(receipts), stage_seconds(receipts)
     plain_file = folder / "plain.parquet"
     command = [sys.executable, "-m", "benchmarks.predecessor_scores", str(folder / "results/providers")]
-    others = json.loads(_output_of([*command, "--plain-output", str(plain_file)]))
+    others = json.loads(output_of([*command, "--plain-output", str(plain_file)], REPOSITORY))
     figures = {
         "providers": providers,
         "payment_rows": rows["payments"],
@@ -110,15 +120,6 @@ def one_changed(workspace: Workspace) -> dict[str, Any]:
     if run.status != 0:
         raise RuntimeError(run.text[-3000:])
     return {"seconds": time.perf_counter() - started, "jobs": executed(run.text)}
-
-
-def _output_of(command: list[str]) -> str:
-    import subprocess
-
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise RuntimeError(done.stderr[-3000:])
-    return done.stdout
 
 
 def main() -> None:

@@ -35,7 +35,7 @@ def _providers(result: dict[str, Any]) -> Iterator[str]:
         return
     yield (
         "\n## Providers: from parquet to ranked, explained, merged scores\n\n"
-        "| providers | payment rows | shards | workflow s | of it ingest s | to ranks s | explain s | largest process GiB |"
+        "| providers | payment rows | shards | workflow s | ingest s | to ranks s | explain s | largest process GiB |"
         " plain pass s | to ranks ÷ plain pass | nothing changed s | one provider changed s (shards scored) |\n"
         "|---|---|---|---|---|---|---|---|---|---|---|---|\n"
     )
@@ -65,8 +65,9 @@ def _overhead(result: dict[str, Any]) -> Iterator[str]:
     ours = ", ".join(f"{run['dry_run_seconds']:.1f}" for run in result["ours"])
     bare = ", ".join(f"{run['dry_run_seconds']:.1f}" for run in result["bare"])
     yield (
-        f"\n## Snakemake at {result['shards']:,} shards\n\nA fresh dry run takes {ours} s; a bare Snakefile with as many "
-        f"jobs {bare} s. The median ratio is {result['dry_run_ratio']:.2f}.\n"
+        f"\n## Snakemake at {result['shards']:,} shards\n\nA fresh dry run takes {ours} s; a bare Snakefile with as "
+        f"many jobs {bare} s. The median ratio is {result['dry_run_ratio']:.2f}; with nothing to be done it is "
+        f"{result['nothing_to_do_ratio']:.2f}.\n"
     )
 
 
