@@ -90,7 +90,7 @@ rule members_quality:
 
 rule members_record:
     input:
-        quality=ancient(f"{M}/receipts/quality.json"),
+        quality=f"{M}/receipts/quality.json",
         spans=f"{M}/current/spans.parquet",
         diagnoses=f"{M}/current/diagnoses.parquet",
         drugs=f"{M}/current/drugs.parquet",
@@ -124,7 +124,7 @@ rule members_record:
 
 rule members_shard:
     input:
-        quality=ancient(f"{M}/receipts/quality.json"),
+        quality=f"{M}/receipts/quality.json",
         spans=expand(f"{M}/{{data_set}}/spans.parquet", data_set=DATA_SETS),
         diagnoses=expand(f"{M}/{{data_set}}/diagnoses.parquet", data_set=DATA_SETS),
         drugs=expand(f"{M}/{{data_set}}/drugs.parquet", data_set=DATA_SETS),
@@ -157,9 +157,12 @@ rule members_shard:
         " --receipt {output.receipt:q} --params {params:q} 2>&1 | tee {log:q} >&2"
 
 
+# The plan waits for the started rows too: what is behind an `ancient` input is looked at afresh after a checkpoint,
+# and only then, so whatever an `ancient` input comes from must lie before the plan.
 checkpoint members_plan:
     input:
         manifest=f"{M}/shards/manifest.json",
+        runs=[f"{M}/{data_set}/run.parquet" for data_set in DATA_SETS],
     output:
         plan=f"{M}/plan.json",
         receipt=f"{M}/receipts/plan.json",
@@ -187,7 +190,6 @@ rule members_score:
         diagnoses=ancient(f"{M}/shards/current/diagnoses/{{shard}}.parquet"),
         drugs=ancient(f"{M}/shards/current/drugs/{{shard}}.parquet"),
         tables=model_tables("current"),
-        run=ancient(f"{M}/current/run.parquet"),
         plan=ancient(f"{M}/plan.json"),
     output:
         scores=f"{M}/scored/current/{{shard}}.parquet",
@@ -491,7 +493,7 @@ if HAS_PRIOR:
 
     use rule members_record as members_record_prior with:
         input:
-            quality=ancient(f"{M}/receipts/quality.json"),
+            quality=f"{M}/receipts/quality.json",
             spans=f"{M}/prior/spans.parquet",
             diagnoses=f"{M}/prior/diagnoses.parquet",
             drugs=f"{M}/prior/drugs.parquet",
@@ -518,7 +520,6 @@ if HAS_PRIOR:
             diagnoses=ancient(f"{M}/shards/prior/diagnoses/{{shard}}.parquet"),
             drugs=ancient(f"{M}/shards/prior/drugs/{{shard}}.parquet"),
             tables=model_tables("prior"),
-            run=ancient(f"{M}/prior/run.parquet"),
             plan=ancient(f"{M}/plan.json"),
         output:
             scores=f"{M}/scored/prior/{{shard}}.parquet",
