@@ -46,9 +46,10 @@ class SlurmServer:
         subprocess.run(["kill", pid], check=True)
         wait_until(lambda: not Path(f"/proc/{pid}").exists(), 30, "slurmctld's end")
 
-    def jobs(self, state: str) -> list[str]:
-        """Return the ids of the jobs in a state, such as RUNNING."""
-        return self.command("squeue", "-h", "-t", state, "-o", "%i").split()
+    def steps(self) -> list[str]:
+        """Return the ids of the job steps that have begun: a stage's own process is on its way."""
+        listed = self.command("squeue", "-h", "-s", "-o", "%i").split()
+        return [step for step in listed if not step.endswith((".batch", ".extern"))]
 
     def command(self, *words: str) -> str:
         """Run a command of SLURM on this cluster and return what it prints."""

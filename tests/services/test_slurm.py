@@ -103,7 +103,7 @@ def test_a_cancelled_job_is_retried(slurm: SlurmServer, workspace: Workspace) ->
     expected = workspace.path("providers/backtest.parquet").read_bytes()
 
     def cancel_the_first() -> None:
-        slurm.command("scancel", slurm.jobs("RUNNING")[0])
+        slurm.command("scancel", slurm.steps()[0].partition(".")[0])
 
     target = "results/providers/backtest.parquet"
     run = while_running(
@@ -148,13 +148,13 @@ def test_the_controller_may_go_away_for_a_while(slurm: SlurmServer, workspace: W
 
 
 def while_running(slurm: SlurmServer, disturb: Callable[[], None], run: Callable[[], Run]) -> Run:
-    """Run, and disturb once, as soon as SLURM runs a job."""
+    """Run, and disturb once, as soon as SLURM runs a step of a job."""
     failures: list[BaseException] = []
 
     def watch() -> None:
         try:
             deadline = time.monotonic() + 120
-            while not slurm.jobs("RUNNING"):
+            while not slurm.steps():
                 assert time.monotonic() < deadline, "no job began to run"
                 time.sleep(0.2)
             disturb()
