@@ -17,8 +17,8 @@ rule members_demo:
     conda:
         "../../envs/tables.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=grown(2000),
+        runtime=grown(10),
     params:
         *members_stage("demo", "current"),
         year_of("current"),
@@ -49,8 +49,8 @@ rule members_ingest:
         "../../envs/tables.yaml"
     threads: 1 if HAS_PRIOR else 2
     resources:
-        mem_mb=4000,
-        runtime=20,
+        mem_mb=grown(4000),
+        runtime=grown(20),
     params:
         *members_stage("ingest", "current"),
         *member_source_digests("current"),
@@ -77,8 +77,8 @@ rule members_quality:
     conda:
         "../../envs/tables.yaml"
     resources:
-        mem_mb=500,
-        runtime=5,
+        mem_mb=grown(500),
+        runtime=grown(5),
     params:
         *stage("members.quality"),
     message:
@@ -105,8 +105,8 @@ rule members_record:
     conda:
         "../../envs/tables.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=grown(2000),
+        runtime=grown(10),
     params:
         *stage("members.record"),
         *run_code("score"),
@@ -144,8 +144,8 @@ rule members_shard:
     conda:
         "../../envs/tables.yaml"
     resources:
-        mem_mb=4000,
-        runtime=10,
+        mem_mb=grown(4000),
+        runtime=grown(10),
     params:
         *stage("members.shard"),
     message:
@@ -173,8 +173,8 @@ checkpoint members_plan:
     conda:
         "../../envs/tables.yaml"
     resources:
-        mem_mb=500,
-        runtime=5,
+        mem_mb=grown(500),
+        runtime=grown(5),
     params:
         *stage("members.plan"),
     message:
@@ -202,8 +202,8 @@ rule members_score:
     conda:
         "../../envs/tables.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=grown(2000),
+        runtime=grown(10),
     params:
         *members_stage("score", "current"),
         *ELIGIBLE_DIGEST,
@@ -239,8 +239,8 @@ rule members_merge:
         "../../envs/tables.yaml"
     threads: 1 if HAS_PRIOR else 2
     resources:
-        mem_mb=4000,
-        runtime=10,
+        mem_mb=grown(4000),
+        runtime=grown(10),
     params:
         *stage("members.merge"),
         "path.data_set=current",
@@ -268,8 +268,8 @@ rule members_transfer:
     conda:
         "../../envs/tables.yaml"
     resources:
-        mem_mb=3000,
-        runtime=10,
+        mem_mb=grown(3000),
+        runtime=grown(10),
     params:
         *stage("members.transfer"),
         *user_file(
@@ -305,8 +305,8 @@ rule members_compare:
     conda:
         "../../envs/tables.yaml"
     resources:
-        mem_mb=4000,
-        runtime=10,
+        mem_mb=grown(4000),
+        runtime=grown(10),
     params:
         *stage("members.compare"),
     message:
@@ -341,8 +341,8 @@ rule members_decompose:
         "../../envs/tables.yaml"
     threads: 2
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=grown(4000),
+        runtime=grown(60),
     params:
         *stage("members.decompose"),
         *ELIGIBLE,
@@ -396,8 +396,8 @@ rule members_publish:
     conda:
         "../../envs/tables.yaml"
     resources:
-        mem_mb=3000,
-        runtime=10,
+        mem_mb=grown(3000),
+        runtime=grown(10),
     params:
         *stage("members.publish"),
         *published("prior"),
@@ -435,8 +435,8 @@ rule members_report:
     conda:
         "../../envs/report.yaml"
     resources:
-        mem_mb=3000,
-        runtime=10,
+        mem_mb=grown(3000),
+        runtime=grown(10),
     params:
         *stage("members.report"),
         tables_digest(*model_tables("current")),
