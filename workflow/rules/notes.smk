@@ -17,8 +17,8 @@ rule notes_demo:
     conda:
         "../../envs/notes.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=grown(2000),
+        runtime=grown(10),
     params:
         *stage("notes.demo"),
     message:
@@ -41,8 +41,8 @@ rule notes_train:
     conda:
         "../../envs/notes.yaml"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=grown(4000),
+        runtime=grown(30),
     params:
         *stage("notes.train"),
     message:
@@ -71,8 +71,8 @@ rule notes_ingest:
     conda:
         "../../envs/notes.yaml"
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=grown(2000),
+        runtime=grown(60),
     params:
         *record_params(),
     message:
@@ -97,8 +97,8 @@ rule notes_quality:
     conda:
         "../../envs/tables.yaml"
     resources:
-        mem_mb=500,
-        runtime=5,
+        mem_mb=grown(500),
+        runtime=grown(5),
     params:
         *stage("notes.quality"),
     message:
@@ -122,8 +122,8 @@ checkpoint notes_plan:
     conda:
         "../../envs/tables.yaml"
     resources:
-        mem_mb=500,
-        runtime=5,
+        mem_mb=grown(500),
+        runtime=grown(5),
     params:
         *stage("notes.plan"),
     message:
@@ -156,8 +156,8 @@ rule notes_redact:
     # everything that is published waits for it, the evaluation does not
     priority: 1
     resources:
-        mem_mb=3000,
-        runtime=60,
+        mem_mb=grown(3000),
+        runtime=grown(60),
     params:
         *keyed("notes.redact"),
         f"path.cache={N}/cache",
@@ -196,8 +196,8 @@ rule notes_deidentify:
         "../../envs/notes.yaml"
     threads: 2
     resources:
-        mem_mb=4000,
-        runtime=10,
+        mem_mb=grown(4000),
+        runtime=grown(10),
     params:
         *keyed("notes.deidentify"),
     message:
@@ -232,8 +232,8 @@ rule notes_gate:
         "../../envs/notes.yaml"
     threads: 2
     resources:
-        mem_mb=4000,
-        runtime=10,
+        mem_mb=grown(4000),
+        runtime=grown(10),
     params:
         *keyed("notes.gate"),
         *([f"path.canaries={CANARIES}"] if CANARIES else []),
@@ -270,8 +270,8 @@ rule notes_evaluate:
     conda:
         "../../envs/notes.yaml"
     resources:
-        mem_mb=3000,
-        runtime=10,
+        mem_mb=grown(3000),
+        runtime=grown(10),
     params:
         *stage("notes.evaluate"),
     message:
@@ -308,8 +308,8 @@ rule notes_publish:
     conda:
         "../../envs/tables.yaml"
     resources:
-        mem_mb=3000,
-        runtime=10,
+        mem_mb=grown(3000),
+        runtime=grown(10),
     params:
         *stage("notes.publish"),
         f"path.warehouse_file={RESULTS}/warehouse.duckdb",
@@ -346,8 +346,8 @@ rule notes_report:
     conda:
         "../../envs/report.yaml"
     resources:
-        mem_mb=3000,
-        runtime=10,
+        mem_mb=grown(3000),
+        runtime=grown(10),
     params:
         *stage("notes.report"),
     message:
