@@ -226,7 +226,7 @@ rule members_merge:
         rejected=expand(
             f"{M}/unused/current/{{shard}}.parquet", shard=shards("members")
         ),
-        plan=f"{M}/plan.json",
+        plan=ancient(f"{M}/plan.json"),
     output:
         scores=f"{M}/scores.parquet",
         rejected=f"{M}/rejected.parquet",
@@ -547,7 +547,7 @@ if HAS_PRIOR:
             rejected=expand(
                 f"{M}/unused/prior/{{shard}}.parquet", shard=shards("members")
             ),
-            plan=f"{M}/plan.json",
+            plan=ancient(f"{M}/plan.json"),
         output:
             scores=f"{M}/prior/scores.parquet",
             rejected=f"{M}/prior/rejected.parquet",
