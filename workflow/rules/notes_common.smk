@@ -1,10 +1,9 @@
 """What the notes rules share: where identifiers may be, the files of records, the key and its mark."""
 
+import os
 from glob import glob
 
 from riskflow.errors import RiskflowError
-from riskflow.notes.ingest.sources import source_files as record_files
-from riskflow.notes.pseudonym import DEMO_KEY, key_fingerprint, load_key
 
 N = f"{RESULTS}/notes"
 # The only folder with identifiers: sources, typed shards, labelled demo notes. All else is redacted.
@@ -27,6 +26,9 @@ def record_sources():
     source = CONFIG.notes.source
     if NOTES_DEMO:
         return [f"{SENSITIVE}/source/records.json"]
+    # imported where it is needed: every start of Snakemake reads this file
+    from riskflow.notes.ingest.sources import source_files as record_files
+
     named = [
         Path(found) for path in source.paths for found in (sorted(glob(path)) or [path])
     ]
@@ -49,11 +51,15 @@ def record_params():
 
 def key_mark():
     """What tells the key of a run from another, so that a new key makes stale what depends on it; never the key."""
+    key_file = CONFIG.notes.policy.key_file
+    if NOTES_DEMO and not key_file and not os.environ.get("RISKFLOW_NOTES_KEY"):
+        return "demo"
+    from riskflow.notes.pseudonym import DEMO_KEY, key_fingerprint, load_key
+
     try:
-        key = load_key(CONFIG.notes.policy.key_file)
+        key = load_key(key_file)
     except RiskflowError:
-        # the stages say what is wrong; the demo has a key of its own
-        return "demo" if NOTES_DEMO else "none"
+        return "none"  # the stages say what is wrong
     if not NOTES_DEMO and key == DEMO_KEY:
         raise WorkflowError(
             "notes.policy: the key of the demo is known to everybody; make one of your own"
@@ -61,7 +67,7 @@ def key_mark():
     return key_fingerprint(key)
 
 
-KEY_MARK = key_mark() if "notes" in CONFIG.tracks else "none"
+KEY_MARK = key_mark()
 
 
 def keyed(name):
