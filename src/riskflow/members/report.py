@@ -89,7 +89,7 @@ def run(
     parts = Parts(
         scores=artifacts.read(scores, SCORES),
         rejected=artifacts.read(rejected, REJECTED, ["kind", "reason"]),
-        labels=load_tables(tables[0].parent).labels,
+        labels=data.variable_labels(load_tables(tables[0].parent)),
         transfers=_read_transfers(transfers),
         changes=_read_changes(comparison, decomposition),
     )

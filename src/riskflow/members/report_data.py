@@ -10,6 +10,7 @@ from riskflow.contracts.members_scores import REASONS
 from riskflow.contracts.members_tables import MODELS
 from riskflow.members.quality import TABLES, table_counts
 from riskflow.members.segments import AGE_BANDS, age_band
+from riskflow.members.tables.load import TableSet
 from riskflow.receipts import Receipt
 
 METALS = ("platinum", "gold", "silver", "bronze", "catastrophic")
@@ -93,6 +94,24 @@ def top_variables(scores: pl.DataFrame, labels: pl.DataFrame, pattern: str, top:
         .sort("members", "variable", descending=[True, False])
         .head(top)
     )
+
+
+def variable_labels(tables: TableSet) -> pl.DataFrame:
+    """Return variable and label; a group, which CMS gives no name, is called by the HCCs that it stands for."""
+    group, step = tables.statements.filter(pl.col("phase") == "group"), ["model", "position"]
+    members = group.filter(part="if").select(*step, pl.col("variable").alias("hcc"))
+    pairs = group.filter((pl.col("part") == "then") & (pl.col("low") == 1)).join(members, on=step)
+    named = (
+        pairs.select("variable", "hcc")
+        .unique()
+        .join(tables.labels.select(pl.col("variable").alias("hcc"), "label"), on="hcc", how="left")
+        .sort("variable", "hcc")
+        .group_by("variable", maintain_order=True)
+        .agg(pl.coalesce("label", "hcc").unique(maintain_order=True).alias("labels"))
+        .select("variable", pl.lit("Any of: ") + pl.col("labels").list.join("; ").alias("label"))
+    )
+    others = tables.labels.select("variable", "label").join(named, on="variable", how="anti")
+    return pl.concat([others, named]).sort("variable")
 
 
 def members_with(scores: pl.DataFrame, pattern: str) -> int:

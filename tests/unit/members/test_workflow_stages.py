@@ -34,7 +34,7 @@ from riskflow.errors import RiskflowError
 from riskflow.members import demo, ingest_stage, merge, quality, record, report, report_data, shard, transfer
 from riskflow.members.dossier import chosen_run, dossier
 from riskflow.members.engine import stage as engine_stage
-from riskflow.members.tables.load import files
+from riskflow.members.tables.load import files, folder, load
 from riskflow.receipts import Receipt
 from riskflow.sharding import run as plan
 from tests.paths import REPOSITORY
@@ -218,6 +218,15 @@ def test_points_of_all_variables_add_up_to_the_mean_raw_score(results):
     assert rows["points"].sum() == pytest.approx(mean, abs=1e-9)
     assert rows["share"].is_between(0, 1).all()
     assert dict(rows.select("variable", "label").iter_rows()).get("G01") == "Diabetes"
+
+
+def test_a_group_is_called_by_its_hccs():
+    labels = dict(report_data.variable_labels(load(folder(YEAR))).select("variable", "label").iter_rows())
+    assert labels["G01"] == (
+        "Any of: Diabetes with Acute Complications; Diabetes with Chronic Complications; "
+        "Diabetes without Complication"
+    )
+    assert labels["HHS_HCC021"] == "Diabetes without Complication"
 
 
 def test_groups_hold_every_span_and_average_to_the_whole(results):
