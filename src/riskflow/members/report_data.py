@@ -108,7 +108,7 @@ def variable_labels(tables: TableSet) -> pl.DataFrame:
         .sort("variable", "hcc")
         .group_by("variable", maintain_order=True)
         .agg(pl.coalesce("label", "hcc").unique(maintain_order=True).alias("labels"))
-        .select("variable", pl.lit("Any of: ") + pl.col("labels").list.join("; ").alias("label"))
+        .select("variable", pl.format("Any of: {}", pl.col("labels").list.join("; ")).alias("label"))
     )
     others = tables.labels.select("variable", "label").join(named, on="variable", how="anti")
     return pl.concat([others, named]).sort("variable")
