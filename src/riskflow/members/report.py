@@ -249,35 +249,39 @@ def _group_table(title: str, rows: pl.DataFrame, key: str) -> Table:
 
 
 def _drivers(parts: Parts, top: int) -> Section:
-    blocks: list[Block] = []
+    drawn: list[Block] = []
+    listed: list[Block] = []
     for title, pattern in (("HCCs", data.HCC), ("drug categories", data.DRUG)):
         rows = data.top_variables(parts.scores, parts.labels, pattern, top)
         if rows.is_empty():
-            blocks.append(Callout(f"No score has {title}."))
+            listed.append(Callout(f"No score has {title}."))
             continue
-        columns = [
-            Column("variable", "Variable", "code"),
-            Column("label", "What it is"),
-            Column("members", "Members", "number"),
-            Column("share", "Share", "percent", digits=1),
-            Column("coefficient", "Mean coefficient", "number", digits=3),
-            Column("points", "Points", "number", digits=4, meaning=POINTS),
-        ]
+        rows = rows.with_columns(pl.col("variable").str.strip_prefix("HHS_"))
         labels = rows["variable"].to_list()
-        blocks += [
+        drawn.append(
             Chart(
                 f"Most frequent {title}",
                 charts.bars(labels, rows["members"].to_list(), x_label="members"),
                 alt=_listed("Members per variable", labels, rows["members"]),
-            ),
-            Table(f"The {rows.height} most frequent {title}", rows, columns, cards=True),
-        ]
+            )
+        )
+        listed.append(Table(f"The {rows.height} most frequent {title}", rows, _VARIABLE_COLUMNS, cards=True))
     return Section(
         "What drives the scores",
         "Diagnoses become HCCs, hierarchies keep the severest, groups count once. riskflow explain member ID tells "
         "it for one member.",
-        blocks,
+        [*drawn, *listed],
     )
+
+
+_VARIABLE_COLUMNS = [
+    Column("variable", "Variable", "code"),
+    Column("label", "What it is"),
+    Column("members", "Members", "number"),
+    Column("share", "Share", "percent", digits=1),
+    Column("coefficient", "Mean coefficient", "number", digits=3),
+    Column("points", "Points", "number", digits=4, meaning=POINTS),
+]
 
 
 def _transfers(plans: pl.DataFrame, pools: pl.DataFrame) -> Section:
