@@ -11,6 +11,7 @@ import yaml
 from snakemake.cli import parse_args
 
 from tests.paths import REPOSITORY
+from tests.workflow.harness import Workspace, executed
 
 PROFILES = sorted(path.parent.name for path in (REPOSITORY / "profiles").glob("*/config.yaml"))
 CLUSTERS = [name for name in PROFILES if name != "default"]
@@ -62,3 +63,16 @@ def test_every_key_has_its_comment(name: str) -> None:
     lines = (REPOSITORY / "profiles" / name / "config.yaml").read_text().splitlines()
     bare = [line for above, line in pairwise(lines) if line[:1].isalpha() and not above.startswith("#")]
     assert bare == []
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("finished-run")
+def test_a_job_by_any_submit_command_makes_the_same_bytes(workspace: Workspace) -> None:
+    """Remote mode without a cluster: the submit command is a shell."""
+    target = "results/providers/exclusion_candidates.parquet"
+    expected = (workspace.folder / target).read_bytes()
+    (workspace.folder / target).unlink()
+    run = workspace.snakemake("--profile", "profiles/generic", "--cluster-generic-submit-cmd", "bash", target)
+    assert run.status == 0, run.text
+    assert executed(run.text) == {"providers_matching": 2}, "said by the job's own Snakemake, and by ours"
+    assert (workspace.folder / target).read_bytes() == expected
