@@ -71,7 +71,7 @@ def model_speed(model: Path, texts: Sequence[str]) -> dict[str, Any]:
     cache = SpanCache(FOLDER / "cache", "0000", KEY.encode())
     nlp = load_model(str(model))
     some = texts[:PREDECESSOR_SAMPLE]
-    figures = {
+    return {
         "notes": len(texts),
         "different_notes": len(set(texts)),
         "words_per_note": sum(len(text.split()) for text in texts) / len(texts),
@@ -83,7 +83,6 @@ def model_speed(model: Path, texts: Sequence[str]) -> dict[str, Any]:
         "prefilter_into_cache": speed(lambda: cache.detect(texts, filtered), len(texts)),
         "prefilter_and_cache": speed(lambda: cache.detect(texts, filtered), len(texts)),
     }
-    return figures
 
 
 def json_to_redacted(records: Sequence[dict[str, Any]], model: Path) -> dict[str, Any]:
