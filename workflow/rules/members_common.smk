@@ -45,10 +45,18 @@ def members_stage(step, data_set):
         f"config.source.{name}." for name in MEMBER_TABLES
     )
     sections = {part.split(".")[1] for part in params if part.startswith("config.")}
-    own = {k: v for k, v in {"source": source, "model": model}.items() if k in sections}
+    own = [
+        (section, values)
+        for section, values in (("source", source), ("model", model))
+        if section in sections
+    ]
     return [
         *(p for p in params if not p.startswith(replaced)),
-        *(f"config.{key}={value}" for key, value in leaf_values(own).items()),
+        *(
+            f"config.{section}.{key}={value}"
+            for section, values in own
+            for key, value in leaf_values(values).items()
+        ),
     ]
 
 

@@ -150,11 +150,11 @@ rule notes_redact:
         f"{N}/logs/redact/{{shard}}.log",
     benchmark:
         f"{N}/benchmarks/redact/{{shard}}.tsv"
+    # everything that is published waits for it, the evaluation does not
+    priority: 1
     conda:
         "../../envs/notes.yaml"
     threads: CONFIG.notes.ner.processes
-    # everything that is published waits for it, the evaluation does not
-    priority: 1
     resources:
         mem_mb=grown(3000),
         runtime=grown(60),
