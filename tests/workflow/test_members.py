@@ -77,6 +77,7 @@ def delete(name: str) -> Callable[[Workspace], None]:
 PAGE = {"report": 1}
 PUBLISH = {"publish": 1, **PAGE}
 AFTER_SCORES = {"transfer": 1, "compare": 1, "decompose": 1, **PUBLISH}
+RECORDED = {"record": 1, "record_prior": 1, "plan": 1, **PUBLISH}
 PLANNED: dict[str, tuple[Callable[[Workspace], None], dict[str, int]]] = {
     "nothing": (nothing, {}),
     "CMS tables touched": (touch_tables, {}),
@@ -85,11 +86,9 @@ PLANNED: dict[str, tuple[Callable[[Workspace], None], dict[str, int]]] = {
         {},
     ),
     "length of the page's lists": (setting("report", "top", 5), PAGE),
-    "quarantine limit": (setting("quality", "max_quarantined", 0.31), {"quality": 1, **PAGE}),
-    "description of the runs": (
-        setting("runs", "description", "monthly"),
-        {"record": 1, "record_prior": 1, **PUBLISH},
-    ),
+    # what follows from a new plan is known when it is made
+    "quarantine limit": (setting("quality", "max_quarantined", 0.31), {"quality": 1, "shard": 1, **RECORDED}),
+    "description of the runs": (setting("runs", "description", "monthly"), RECORDED),
     "population of the comparison": (
         setting("comparison", "population", "a_only"),
         {"compare": 1, **PUBLISH},
@@ -99,15 +98,6 @@ PLANNED: dict[str, tuple[Callable[[Workspace], None], dict[str, int]]] = {
         {"decompose": 1, **PUBLISH},
     ),
     "bootstrap seed": (setting("decomposition", "seed", 2), {"decompose": 1, **PUBLISH}),
-    "vintage of last year's tables": (
-        setting("prior", "vintage", "diy"),
-        {"record_prior": 1, "score_prior": SHARDS, "merge_prior": 1, "compare": 1, "decompose": 1, **PUBLISH},
-    ),
-    "engine": (
-        edit("src/riskflow/members/engine/score.py", r"\ndef ", "\nUNUSED = 1\n\n\ndef "),
-        {"record": 1, "record_prior": 1, "score": SHARDS, "score_prior": SHARDS, "merge": 1, "merge_prior": 1}
-        | AFTER_SCORES,
-    ),
     "scores deleted": (delete("members/scores.parquet"), {"merge": 1, **AFTER_SCORES}),
 }
 
@@ -171,10 +161,30 @@ def test_another_benefit_year_scores_by_its_tables(workspace: Workspace) -> None
     assert {2022, 2023, 2025} <= set(rows.filter(pl.col("analysis_type") == "scoring")["benefit_year"])
 
 
+def test_a_change_of_the_engine_scores_everybody_again(workspace: Workspace) -> None:
+    """And a second change at the same time, before the plan, hides neither."""
+    edit("src/riskflow/members/engine/score.py", r"\ndef ", "\nUNUSED = 1\n\n\ndef ")(workspace)
+    setting("quality", "max_quarantined", 0.31)(workspace)
+    ran = workspace.build(*TARGETS)
+    assert ran["members_score"] == ran["members_score_prior"] == SHARDS
+    assert ran["members_merge"] == ran["members_compare"] == ran["members_decompose"] == 1
+    assert not {"members_demo", "members_ingest"} & set(ran)
+    assert workspace.plan(*TARGETS) == {}
+
+
+def test_another_vintage_of_last_year_scores_last_year_only(workspace: Workspace) -> None:
+    setting("prior", "vintage", "diy")(workspace)
+    ran = workspace.build(*TARGETS)
+    assert ran["members_score_prior"] == SHARDS
+    assert ran["members_compare"] == ran["members_decompose"] == 1
+    assert not {"members_score", "members_demo_prior", "members_ingest_prior", "members_shard"} & set(ran)
+    assert workspace.plan(*TARGETS) == {}
+
+
 def test_without_last_year_there_is_no_comparison(workspace: Workspace) -> None:
     setting("model", "benefit_year", 2021)(workspace)
     planned = workspace.plan(*TARGETS)
-    assert planned["members_score"] == SHARDS
+    assert planned["members_demo"] == planned["members_shard"] == 1
     assert not {"members_compare", "members_decompose", "members_score_prior"} & set(planned)
 
 
