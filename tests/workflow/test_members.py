@@ -77,7 +77,7 @@ def delete(name: str) -> Callable[[Workspace], None]:
 PAGE = {"report": 1}
 PUBLISH = {"publish": 1, **PAGE}
 AFTER_SCORES = {"transfer": 1, "compare": 1, "decompose": 1, **PUBLISH}
-RECORDED = {"record": 1, "record_prior": 1, "plan": 1, **PUBLISH}
+RECORDED = {"record": 1, "record_prior": 1, "plan": 1, "merge": 1, "merge_prior": 1, **AFTER_SCORES}
 PLANNED: dict[str, tuple[Callable[[Workspace], None], dict[str, int]]] = {
     "nothing": (nothing, {}),
     "CMS tables touched": (touch_tables, {}),

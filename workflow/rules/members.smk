@@ -158,7 +158,8 @@ rule members_shard:
 
 
 # The plan waits for the started rows too: what is behind an `ancient` input is looked at afresh after a checkpoint,
-# and only then, so whatever an `ancient` input comes from must lie before the plan.
+# and only then, so whatever an `ancient` input comes from must lie before the plan, and the merges, and with them
+# the publisher, wait for the plan.
 checkpoint members_plan:
     input:
         manifest=f"{M}/shards/manifest.json",
@@ -226,7 +227,7 @@ rule members_merge:
         rejected=expand(
             f"{M}/unused/current/{{shard}}.parquet", shard=shards("members")
         ),
-        plan=ancient(f"{M}/plan.json"),
+        plan=f"{M}/plan.json",
     output:
         scores=f"{M}/scores.parquet",
         rejected=f"{M}/rejected.parquet",
@@ -547,7 +548,7 @@ if HAS_PRIOR:
             rejected=expand(
                 f"{M}/unused/prior/{{shard}}.parquet", shard=shards("members")
             ),
-            plan=ancient(f"{M}/plan.json"),
+            plan=f"{M}/plan.json",
         output:
             scores=f"{M}/prior/scores.parquet",
             rejected=f"{M}/prior/rejected.parquet",
