@@ -18,7 +18,7 @@ import polars.selectors as cs
 import pytest
 
 from riskflow.artifacts import content_digest
-from tests.paths import REPOSITORY
+from tests.paths import REPOSITORY, shared_data
 from tests.workflow.harness import Workspace
 from tests.workflow.notes_source import CANARIES, FAILS_ON, PEOPLE, identifiers_of_everybody, write_source
 from tests.workflow.test_resume import wait_for_program
@@ -232,6 +232,23 @@ def test_the_demo_needs_no_key_of_its_own(run: Workspace) -> None:
     page = (demo / "report.html").read_text()
     assert "Generated demo data" in page and "Over-redaction" in page
     assert run.snakemake("--dry-run", "notes", env={"RISKFLOW_NOTES_KEY": ""}).jobs == {}
+
+
+@pytest.mark.slow
+def test_public_synthea_records_with_pseudonyms_and_shifted_dates(run: Workspace) -> None:
+    run.overlay["notes"]["source"] = {
+        "kind": "files",
+        "format": "synthea",
+        "paths": [str(shared_data("synthea"))],
+    }
+    run.overlay["notes"]["policy"] |= {"style": "pseudonyms", "shift_dates": True}
+    run.build("notes")
+    patients = pl.read_parquet(run.path("notes/patients.parquet"))
+    encounters = pl.read_parquet(run.path("notes/encounters.parquet"))
+    assert patients.height == 59
+    assert encounters["start_date"].is_not_null().all()
+    names = pl.read_csv(shared_data("synthea") / "patients.csv.gz").select("SSN", "ADDRESS").rows()
+    assert leaking(run, [cell for row in names for cell in row]) == {}
 
 
 def test_the_commands_of_the_page_run_with_the_trained_model(notes_run: Workspace) -> None:
