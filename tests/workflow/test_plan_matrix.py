@@ -105,7 +105,10 @@ PLANNED = {
     "flag limit": (setting("flags", "billing_percentile", value=97), AFTER_RANK),
     "report length": (setting("report", "top", value=10), ENDS),
     "backtest seed": (setting("backtest", "seed", value=8), {"backtest": 1, **ENDS}),
-    "quarantine limit": (setting("quality", "max_quarantined", value=0.31), {"quality": 1, **ENDS}),
+    "quarantine limit": (
+        setting("quality", "max_quarantined", value=0.31),
+        {"quality": 1, "plan": 1, **AFTER_SCORING},
+    ),
     "one weight": (setting("weights", "billing", value=0.31), {**SCORING, "backtest": 1}),
     "two weights swapped": (
         both(setting("weights", "billing", value=0.25), setting("weights", "ownership", value=0.30)),
@@ -166,6 +169,15 @@ def test_one_changed_provider_scores_one_shard(workspace: Workspace) -> None:
     assert ran["providers_score"] == 1
     assert "providers_features" not in ran
     assert "providers_ingest_registry" not in ran
+    assert workspace.plan(*TARGETS) == {}
+
+
+def test_two_changes_at_once_hide_nothing(workspace: Workspace) -> None:
+    """Snakemake does not look behind a stale job, and ancient inputs do not pass staleness on."""
+    setting("quality", "max_quarantined", value=0.31)(workspace)
+    setting("weights", "billing", value=0.31)(workspace)
+    ran = workspace.build(*TARGETS)
+    assert ran["providers_score"] == SHARDS
     assert workspace.plan(*TARGETS) == {}
 
 

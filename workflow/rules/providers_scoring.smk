@@ -3,7 +3,6 @@
 
 rule providers_metrics:
     input:
-        quality=ancient(f"{P}/receipts/quality.json"),
         payments=f"{P}/ingested/payments.parquet",
         registry=f"{P}/ingested/registry.parquet",
     output:
@@ -189,6 +188,9 @@ checkpoint providers_plan:
     input:
         manifest=f"{P}/shards/manifest.json",
         receipts=[f"{P}/receipts/graph.json", f"{P}/receipts/reference.json"],
+        # Whatever an ancient input comes from lies before this checkpoint, so that no change hides another:
+        # Snakemake looks at everything behind it afresh when it is done.
+        quality=f"{P}/receipts/quality.json",
     output:
         plan=f"{P}/plan.json",
         receipt=f"{P}/receipts/plan.json",

@@ -170,7 +170,6 @@ rule providers_quality:
 
 rule providers_universe:
     input:
-        quality=ancient(f"{P}/receipts/quality.json"),
         registry=f"{P}/ingested/registry.parquet",
         payments=f"{P}/ingested/payments.parquet",
         exclusions=f"{P}/ingested/exclusions.parquet",
@@ -201,7 +200,6 @@ rule providers_universe:
 
 rule providers_exclusions:
     input:
-        quality=ancient(f"{P}/receipts/quality.json"),
         exclusions=f"{P}/ingested/exclusions.parquet",
         payments=f"{P}/ingested/payments.parquet",
     output:
@@ -228,7 +226,6 @@ rule providers_exclusions:
 
 rule providers_matching:
     input:
-        quality=ancient(f"{P}/receipts/quality.json"),
         exclusions=f"{P}/ingested/exclusions.parquet",
         registry=f"{P}/ingested/registry.parquet",
         ownership=f"{P}/ingested/ownership.parquet",
@@ -257,7 +254,6 @@ rule providers_matching:
 
 rule providers_graph:
     input:
-        quality=ancient(f"{P}/receipts/quality.json"),
         ownership=f"{P}/ingested/ownership.parquet",
         exclusions=f"{P}/ingested/exclusions.parquet",
         registry=f"{P}/ingested/registry.parquet",
