@@ -31,7 +31,7 @@ def _result(name: str) -> dict[str, Any]:
 
 
 def _providers(result: dict[str, Any]) -> Iterator[str]:
-    if not result:
+    if not result or "ingest_seconds" not in result["sizes"][-1]:
         return
     yield (
         "\n## Providers: from parquet to ranked, explained, merged scores\n\n"
@@ -60,7 +60,7 @@ def _providers(result: dict[str, Any]) -> Iterator[str]:
 
 
 def _overhead(result: dict[str, Any]) -> Iterator[str]:
-    if not result:
+    if "nothing_to_do_ratio" not in result:
         return
     ours = ", ".join(f"{run['dry_run_seconds']:.1f}" for run in result["ours"])
     bare = ", ".join(f"{run['dry_run_seconds']:.1f}" for run in result["bare"])
