@@ -19,7 +19,7 @@ pytestmark = pytest.mark.xdist_group("finished-run")
 
 PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
 COMMAND = re.compile(r"^    ((?:\.venv/bin/|make ).*?)(?:\s+#.*)?$", re.MULTILINE)
-OWN_TESTS = ("members", "notes", "slurm", "--profile")
+OWN_TESTS = ("member", "notes", "redact", "slurm", "--profile")
 """Commands that need another finished run than this module's; their tracks' tests run them."""
 
 
