@@ -191,6 +191,11 @@ checkpoint providers_plan:
         # Whatever an ancient input comes from lies before this checkpoint, so that no change hides another:
         # Snakemake looks at everything behind it afresh when it is done.
         quality=f"{P}/receipts/quality.json",
+        loaded=(
+            f"{P}/receipts/load_graph.json"
+            if CONFIG.providers.graph.backend == "neo4j"
+            else []
+        ),
     output:
         plan=f"{P}/plan.json",
         receipt=f"{P}/receipts/plan.json",
