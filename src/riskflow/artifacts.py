@@ -20,6 +20,7 @@ from riskflow.contracts.base import Contract
 from riskflow.errors import RiskflowError
 from riskflow.files import replacing as replacing
 from riskflow.files import write_text as write_text
+from riskflow.jobs import workflow_path
 
 ROW_GROUP_ROWS = 262_144
 _HASH_BLOCK = 1 << 20
@@ -62,7 +63,7 @@ def read(path: Path, contract: Contract, columns: Sequence[str] | None = None) -
     """Return the rows of an artifact (all columns, or those named), in the order of the contract's key."""
     _check_metadata(path, contract)
     frame = pl.read_parquet(path, columns=list(columns) if columns is not None else None, glob=False)
-    _ledger.inputs.append(Artifact(str(path), contract.name, frame.height, content_digest(path)))
+    _ledger.inputs.append(Artifact(workflow_path(path), contract.name, frame.height, content_digest(path)))
     return frame
 
 
@@ -70,7 +71,7 @@ def scan(path: Path, contract: Contract) -> pl.LazyFrame:
     """Return a lazy frame over an artifact, for stages that need a part of it."""
     _check_metadata(path, contract)
     rows = pl.scan_parquet(path, glob=False).select(pl.len()).collect().item()
-    _ledger.inputs.append(Artifact(str(path), contract.name, rows, content_digest(path)))
+    _ledger.inputs.append(Artifact(workflow_path(path), contract.name, rows, content_digest(path)))
     return pl.scan_parquet(path, glob=False)
 
 
@@ -96,7 +97,7 @@ def write(frame: pl.DataFrame, path: Path, contract: Contract) -> Artifact:
             row_group_size=ROW_GROUP_ROWS,
             metadata=metadata,
         )
-    artifact = Artifact(str(path), contract.name, ordered.height, content_digest(path))
+    artifact = Artifact(workflow_path(path), contract.name, ordered.height, content_digest(path))
     _ledger.outputs.append(artifact)
     return artifact
 

@@ -8,19 +8,28 @@ from pathlib import Path
 
 OWNER_VARIABLE = "RISKFLOW_OWNER_PID"
 """Environment variable with the process whose life is the run's: a started run without it has failed."""
+COPIES_VARIABLE = "RISKFLOW_LOCAL_COPIES"
+"""Environment variable with the folder of local copies, where a storage provider keeps the workflow's files."""
 
 
-def prepare_environment(checkout: Path, umask: str) -> None:
+def prepare_environment(checkout: Path, umask: str, local_copies: str = "") -> None:
     """Let jobs find riskflow in this checkout and the Python that runs Snakemake, and keep what they make private.
 
     `umask` is octal text: 027 gives files 0640 and folders 0750. RISKFLOW_OWNER_PID tells a job which process
-    owns the run, so that a run whose owner died is not told as running.
+    owns the run, so that a run whose owner died is not told as running. `local_copies` is the folder that
+    `workflow_path` takes away.
     """
     os.umask(int(umask, 8))
-    os.environ.setdefault("RISKFLOW_OWNER_PID", str(os.getpid()))
-    _prepend("PYTHONPATH", str(checkout / "src"))
     os.environ.setdefault(OWNER_VARIABLE, str(os.getpid()))
+    os.environ[COPIES_VARIABLE] = local_copies
+    _prepend("PYTHONPATH", str(checkout / "src"))
     _prepend("PATH", str(Path(sys.executable).parent))
+
+
+def workflow_path(path: Path) -> str:
+    """Return the path of a file as the rules name it, so that a receipt is the same with a storage provider."""
+    copies = os.environ.get(COPIES_VARIABLE, "")
+    return str(path.relative_to(copies) if copies and path.is_relative_to(copies) else path)
 
 
 def _prepend(variable: str, folder: str) -> None:

@@ -3,6 +3,7 @@
 import json
 from functools import cache
 from glob import glob
+from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
 
@@ -23,7 +24,11 @@ SOURCE_DIGESTS = Path(RESULTS) / ".source_digests.json"
 CODE_FACTS = Path(RESULTS) / ".code_facts.json"
 PROGRAMS = Path(workflow.basedir) / "workflow" / "scripts"
 
-prepare_environment(Path(workflow.basedir), CONFIG.umask)
+
+include: "storage.smk"
+
+
+prepare_environment(Path(workflow.basedir), CONFIG.umask, local_copies())
 
 
 # What a person opens or asks for, per track: a plain run makes these, and what they need.
@@ -79,18 +84,18 @@ def grown(amount):
     return lambda wildcards, attempt: amount * attempt
 
 
-def source_files(track, table, demo):
-    """The files of a source table: what the demo generates, or the user's own (`path` may be a glob)."""
+def source_files(track, table, made):
+    """The files of a source table: what the workflow makes of it, or the user's own (`path` may be a glob)."""
     source = getattr(CONFIG, track).source
-    if source.kind == "demo":
-        return demo
+    if source.kind != "files":
+        return made
     pattern = getattr(source, table).path
     found = sorted(glob(pattern))
     if not found:
         raise WorkflowError(
             f"{track}.source.{table}.path: no file matches {pattern}; write a path relative to the repository"
         )
-    return [ancient(path) for path in found]
+    return [ancient(on_this_machine(path)) for path in found]
 
 
 def source_params(name, table):
@@ -107,7 +112,7 @@ def source_params(name, table):
         for p in stage(name)
         if not p.startswith("config.source.") or p.startswith(mine)
     ]
-    if source.kind == "demo":
+    if source.kind != "files":
         return params
     files = [Path(path) for path in source_files(track, table, [])]
     return [
@@ -116,32 +121,73 @@ def source_params(name, table):
     ]
 
 
-def planned(track, part):
-    """A params function of wildcards only: the digest of a shard's part as the plan has it.
+def database_state(track, tables):
+    """Params with the state of a track's tables in PostgreSQL, where the config says to watch them.
+
+    The server is asked once per plan; the jobs, which read this file as well, take what was answered then.
+    """
+    source, known = getattr(CONFIG, track).source, Path(RESULTS) / ".source_state.txt"
+    if not source.postgres.watch:
+        return []
+    if workflow.is_main_process or not known.exists():
+        # imported where it is needed: every start of Snakemake reads this file
+        from riskflow.errors import RiskflowError
+        from riskflow.files import write_text
+        from riskflow.sources.postgres import changes
+
+        asked = [getattr(source, table) for table in tables]
+        try:
+            state = changes(
+                source.postgres,
+                [(table.table, table.updated_column) for table in asked],
+            )
+        except RiskflowError as error:
+            raise WorkflowError(str(error)) from None
+        write_text(state, known)
+    return [f"data.state={known.read_text()}"]
+
+
+def planned(track, *parts):
+    """A params function of wildcards only: digests as the plan has them, of parts of a shard or of whole artifacts.
 
     The shards themselves are `ancient` inputs, so a shard is worked on when its content is new, not when
-    its file is.
+    its file is. One function for all parts of a job: Snakemake takes longer to call it than it takes to run.
+    """
+
+    def digests(wildcards):
+        plan = plan_digests(track)
+        found = (
+            (
+                digest
+                if isinstance(digest := plan.get(part), str)
+                else (digest or {}).get(wildcards.shard)
+            )
+            for part in parts
+        )
+        return f"data.{'+'.join(parts)}={'+'.join(digest or 'unplanned' for digest in found)}"
+
+    return digests
+
+
+def planned_rows(track):
+    """A params function: the digest of how many rows each shard has, for stages that read all of them.
+
+    The plan is an `ancient` input there too: one made anew with the same content makes nothing stale.
     """
 
     def digest(wildcards):
-        digests = plan_digests(track).get(part, {})
-        return f"data.{part}={digests.get(wildcards.shard, 'unplanned')}"
-
-    return digest
-
-
-def planned_whole(track, part):
-    """A params function: the digest of an artifact that all shards read, as the plan has it."""
-
-    def digest(wildcards):
-        return f"data.{part}={plan_digests(track).get(part, 'unplanned')}"
+        rows = json.dumps(plan_digests(track).get("rows"), sort_keys=True)
+        return f"data.rows={sha256(rows.encode()).hexdigest()}"
 
     return digest
 
 
 def plan_digests(track):
     """The digests in a track's plan; empty before the first run."""
-    path = Path(RESULTS) / track / "plan.json"
+    name = f"{RESULTS}/{track}/plan.json"
+    if STORAGE:
+        return json.loads(stored_text(name) or "{}")
+    path = Path(name)
     return plan_content(path, path.stat().st_mtime_ns) if path.exists() else {}
 
 

@@ -1,0 +1,80 @@
+"""Where the workflow's files are when a storage provider keeps them: objects in a bucket, local copies while a job runs.
+
+Rules name their files as always; Snakemake fetches and stores them. This is for what Snakemake does not do: the plan
+is read while the jobs are planned, and what lies in a folder of this machine stays on this machine.
+"""
+
+from tempfile import TemporaryDirectory
+from time import monotonic
+
+STORAGE = workflow.storage_registry.default_storage_provider
+PLAN_SECONDS = 2.0
+
+for key, folder in {
+    "providers.previous.run": CONFIG.providers.previous.run,
+    "providers.delta.reference": CONFIG.providers.delta.reference,
+}.items():
+    if STORAGE and folder:
+        raise WorkflowError(
+            f"{key}: an earlier run is read from a folder that all jobs share, and a storage provider keeps "
+            "the files of this one; leave the key empty or run on a shared folder"
+        )
+
+
+if STORAGE:
+
+    # The warehouse is a file of this machine.
+    localrules:
+        providers_publish,
+
+
+if STORAGE and CONFIG.providers.source.kind == "files":
+
+    # So are the user's own tables.
+    localrules:
+        providers_ingest_registry,
+        providers_ingest_payments,
+        providers_ingest_exclusions,
+        providers_ingest_ownership,
+
+
+def stored(path):
+    """The object that a file of the workflow is in the bucket."""
+    prefix = workflow.storage_settings.default_storage_prefix.rstrip("/")
+    return STORAGE.object(f"{prefix}/{path}")
+
+
+def local_copies():
+    """The folder of the local copies of the workflow's files, relative to the working directory; "" without storage."""
+    return str(stored("x").local_path().parent) if STORAGE else ""
+
+
+def on_this_machine(path):
+    """A file that is never in the bucket, though there may be one."""
+    return local(path) if STORAGE else path
+
+
+def stored_text(path):
+    """The content of an object, or None where there is none.
+
+    Asked once per PLAN_SECONDS, and again when a checkpoint is done: Snakemake looks at the params of every job.
+    """
+    key = (path, len(workflow.checkpoints.created_output))
+    known = _STORED_TEXTS.get(key)
+    if known and monotonic() - known[0] < PLAN_SECONDS:
+        return known[1]
+    text = _fetched(stored(path))
+    _STORED_TEXTS[key] = (monotonic(), text)
+    return text
+
+
+_STORED_TEXTS = {}
+
+
+def _fetched(item):
+    if not item.exists():
+        return None
+    with TemporaryDirectory() as folder:
+        item.set_local_path(Path(folder) / "object")
+        item.retrieve_object()
+        return item.local_path().read_text()
