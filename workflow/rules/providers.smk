@@ -2,6 +2,24 @@
 
 P = f"{RESULTS}/providers"
 TABLES = ("registry", "payments", "exclusions", "ownership")
+# What the workflow makes of each raw table: the demo's files, or what was exported from PostgreSQL.
+FROM_POSTGRES = CONFIG.providers.source.kind == "postgres"
+RAW = (
+    {table: [f"{P}/source/{table}.parquet"] for table in TABLES}
+    if FROM_POSTGRES
+    else {
+        "registry": [f"{P}/source/registry.csv"],
+        "payments": [
+            f"{P}/source/payments_release_1.csv.gz",
+            f"{P}/source/payments_release_2.csv",
+        ],
+        "exclusions": [
+            f"{P}/source/exclusions.csv",
+            f"{P}/source/exclusions_supplement.csv",
+        ],
+        "ownership": [f"{P}/source/ownership.csv"],
+    }
+)
 DELTA = CONFIG.providers.delta
 PREVIOUS = CONFIG.providers.previous
 # A delta run has no population of its own to attribute a change of ranks to.
@@ -22,6 +40,11 @@ RUN_RECEIPTS = [
     ),
     *("features/0000", "score/0000"),
 ]
+
+if FROM_POSTGRES:
+
+    include: "providers_postgres.smk"
+
 
 if CONFIG.providers.graph.backend == "neo4j":
 

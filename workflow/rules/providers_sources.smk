@@ -30,7 +30,7 @@ rule providers_demo:
 
 rule providers_ingest_registry:
     input:
-        source=source_files("providers", "registry", [f"{P}/source/registry.csv"]),
+        source=source_files("providers", "registry", RAW["registry"]),
     output:
         table=f"{P}/ingested/registry.parquet",
         quarantine=f"{P}/quarantine/registry.parquet",
@@ -57,14 +57,7 @@ rule providers_ingest_registry:
 
 rule providers_ingest_payments:
     input:
-        source=source_files(
-            "providers",
-            "payments",
-            [
-                f"{P}/source/payments_release_1.csv.gz",
-                f"{P}/source/payments_release_2.csv",
-            ],
-        ),
+        source=source_files("providers", "payments", RAW["payments"]),
     output:
         table=f"{P}/ingested/payments.parquet",
         quarantine=f"{P}/quarantine/payments.parquet",
@@ -91,11 +84,7 @@ rule providers_ingest_payments:
 
 rule providers_ingest_exclusions:
     input:
-        source=source_files(
-            "providers",
-            "exclusions",
-            [f"{P}/source/exclusions.csv", f"{P}/source/exclusions_supplement.csv"],
-        ),
+        source=source_files("providers", "exclusions", RAW["exclusions"]),
     output:
         table=f"{P}/ingested/exclusions.parquet",
         quarantine=f"{P}/quarantine/exclusions.parquet",
@@ -121,7 +110,7 @@ rule providers_ingest_exclusions:
 
 rule providers_ingest_ownership:
     input:
-        source=source_files("providers", "ownership", [f"{P}/source/ownership.csv"]),
+        source=source_files("providers", "ownership", RAW["ownership"]),
     output:
         table=f"{P}/ingested/ownership.parquet",
         quarantine=f"{P}/quarantine/ownership.parquet",

@@ -33,7 +33,9 @@ class PostgresSource(PostgresConnection):
 
     user: str = Field(default="riskflow_reader", min_length=1)
     """User; may read the tables and nothing else."""
-    updated_column: str = ""
-    """Column with the time of a row's last change (a date or timestamp): only newer rows are read; empty: all."""
     overlap_minutes: int = Field(default=1440, ge=0)
     """Rows changed this long before the newest one seen are read again: they may have been committed late."""
+    as_of: str = ""
+    """Any text, such as today's date: the tables are exported when it is another than before, not at every run."""
+    watch: bool = False
+    """Ask the server at every plan whether its tables have changed, and export them when they have."""

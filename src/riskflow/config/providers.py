@@ -228,14 +228,9 @@ class ProvidersConfig(Section):
     report: ReportSection = ReportSection()
 
     @model_validator(mode="after")
-    def _files_have_paths(self) -> "ProvidersConfig":
-        tables = ("registry", "payments", "exclusions", "ownership")
-        missing = [name for name in tables if not getattr(self.source, name).path]
-        if self.source.kind == "files" and missing:
-            raise ValueError(
-                f"source.kind is files but no path is given for: {', '.join(missing)}; "
-                f"write source.{missing[0]}.path: data/{missing[0]}.csv"
-            )
+    def _tables_have_places(self) -> "ProvidersConfig":
+        if fault := self.source.fault():
+            raise ValueError(fault)
         return self
 
 
@@ -247,6 +242,12 @@ class DemoStage(_Stage):
     """Config of the demo generator."""
 
     demo: DemoSection
+
+
+class ExportStage(_Stage):
+    """Config of exporting the raw tables from PostgreSQL."""
+
+    source: SourceSection
 
 
 class IngestStage(_Stage):
@@ -375,6 +376,7 @@ class ReportStage(_Stage):
 
 STAGES: dict[str, type[StageConfig]] = {
     "demo": DemoStage,
+    "export": ExportStage,
     "ingest": IngestStage,
     "quality": QualityStage,
     "exclusions": ExclusionsStage,

@@ -43,7 +43,7 @@ def batches(
     """
     for path in paths:
         frame = _scan(path, table, name)
-        names = _names(path, frame.collect_schema().names(), table.columns, name, required, optional)
+        names = column_names(path, frame.collect_schema().names(), table.columns, name, required, optional)
         picked = [
             (pl.col(names[ours]) if ours in names else pl.lit(None, pl.String)).alias(ours)
             for ours in [*required, *optional]
@@ -94,7 +94,7 @@ def _duckdb_table(path: Path, table: TableSource, name: str) -> pl.LazyFrame:
         ) from None
 
 
-def _names(
+def column_names(
     path: Path,
     found: Sequence[str],
     mapping: Mapping[str, str],

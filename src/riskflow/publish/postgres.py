@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import LiteralString, TypeVar
 
 import psycopg
 from psycopg import errors
@@ -28,8 +28,11 @@ Answer = TypeVar("Answer")
 
 
 @contextmanager
-def connected(section: PostgresConnection) -> Iterator[psycopg.Connection]:
-    """Yield a connection in one transaction: committed at the end of the block, rolled back when it raises."""
+def connected(section: PostgresConnection, *settings: LiteralString) -> Iterator[psycopg.Connection]:
+    """Yield a connection in one transaction: committed at the end of the block, rolled back when it raises.
+
+    `settings` are statements that the transaction begins with.
+    """
     try:
         connection = psycopg.connect(
             host=section.host,
@@ -45,6 +48,8 @@ def connected(section: PostgresConnection) -> Iterator[psycopg.Connection]:
     except psycopg.OperationalError as error:
         raise _refused(error, section) from None
     with connection:
+        for statement in settings:
+            connection.execute(statement)
         yield connection
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import suppress
 from pathlib import Path
 
 from riskflow.errors import RiskflowError
@@ -16,6 +17,7 @@ def source_digest(path: Path, memory: Path) -> str:
     `memory` is a JSON file with the digests already known. A file whose size, inode and times
     (modification, and the kernel's own change time, which nobody can put back) are as remembered is not
     read again; any other is, so an edit is seen whatever its date, and a touch without an edit changes nothing.
+    Where `memory` cannot be written (a full disk, a folder for reading only) the file is only read again.
     """
     if not path.exists():
         raise RiskflowError(f"source file not found: {path}", "check the path in your config file")
@@ -28,7 +30,8 @@ def source_digest(path: Path, memory: Path) -> str:
     with path.open("rb") as handle:
         digest = hashlib.file_digest(handle, "sha256").hexdigest()
     known[str(path)] = {"identity": identity, "sha256": digest}
-    write_text(json.dumps(known, indent=1, sort_keys=True), memory)
+    with suppress(RiskflowError):
+        write_text(json.dumps(known, indent=1, sort_keys=True), memory)
     return digest
 
 

@@ -1,284 +1,268 @@
 """PostgreSQL as a source: tables to parquet in one snapshot, with flat memory, whole or by what changed.
 
-The server streams a COPY, pyarrow reads it block by block, and parquet is written as it comes. All tables of
-an export are of one repeatable-read snapshot. With `updated_column`, the newest time seen is kept as a watermark,
-and the next export reads the rows from `overlap_minutes` before it (equal times included) and lays them over the
-earlier file by key. Rows that were deleted on the server stay until an export without a watermark.
+All tables of an export are of one repeatable-read snapshot. A table with an `updated_column` leaves a watermark, the
+newest time seen; the next export reads the rows from `overlap_minutes` before it (equal times included) and lays
+them over the earlier file by key. When the file then has not as many rows as the table (rows were deleted, or
+committed later than the overlap), when the columns changed, or when the file is not the one that the watermark
+is of, the table is read whole.
 """
 
 from __future__ import annotations
 
-import json
+import hashlib
 import logging
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import psycopg
-import pyarrow as pa
-import pyarrow.csv
 import pyarrow.parquet
 from psycopg import sql
 
 from riskflow import duck
 from riskflow.config.postgres import PostgresSource
 from riskflow.errors import RiskflowError
-from riskflow.files import replacing, write_text
+from riskflow.files import replacing
 from riskflow.publish.postgres import connected, retried
+from riskflow.sources import postgres_copy
+from riskflow.sources.watermarks import Watermark, Watermarks, digest
 
 log = logging.getLogger("riskflow")
 
-ROW_GROUP_ROWS = 131_072
-BLOCK_BYTES = 4 << 20
-_ARROW_TYPES = {
-    "bool": pa.bool_(),
-    "int2": pa.int16(),
-    "int4": pa.int32(),
-    "int8": pa.int64(),
-    "float4": pa.float32(),
-    "float8": pa.float64(),
-    "date": pa.date32(),
-    "timestamp": pa.timestamp("us"),
-    "timestamptz": pa.timestamp("us", "UTC"),
-}
-"""PostgreSQL type → Arrow type; every other type is exported as its text."""
+Columns = Mapping[str, str]
 
 
 @dataclass(frozen=True)
 class Export:
-    """One table to export: its name there (`schema.table`), our column → theirs, our key columns, and the file."""
+    """One table to export: its name there (`schema.table`), its columns, and the file.
+
+    `columns`: our name → theirs, given the names that the table has. `key`: our names of the columns that tell a
+    row from all others; needed with `updated_column`, which is their name of the time of a row's last change.
+    """
 
     table: str
-    columns: Mapping[str, str]
-    key: Sequence[str]
+    columns: Callable[[list[str]], Columns]
     output: Path
+    key: Sequence[str] = ()
+    updated_column: str = ""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Exported:
-    """Rows read now, rows in the file, and the newest time of change seen (empty without one)."""
+    """Rows read now, and rows in the file."""
 
-    read: int = 0
-    rows: int = 0
-    watermark: str = ""
-
-
-@dataclass
-class Watermarks:
-    """Newest time of change per table, kept as an artifact beside the files."""
-
-    values: dict[str, str] = field(default_factory=dict)
-
-    @classmethod
-    def load(cls, path: Path) -> Watermarks:
-        """Return what a file holds; none when it is not there."""
-        return cls(json.loads(path.read_text(encoding="utf-8")) if path.exists() else {})
-
-    def write(self, path: Path) -> None:
-        """Write them as JSON."""
-        write_text(json.dumps(self.values, indent=1, sort_keys=True) + "\n", path)
+    read: int
+    rows: int
 
 
 def export(section: PostgresSource, tables: Sequence[Export], watermarks: Path) -> dict[str, Exported]:
     """Write every table's file as of one snapshot and return what was done, by table.
 
-    The same rows give the same bytes, whether they came at once or in increments. A table without a file, or
-    without a watermark, is read whole. Raises RiskflowError; then no file has changed but whole new ones.
+    The same rows give the same bytes, whether they came at once or in increments. Raises RiskflowError; then
+    no file has changed but whole new ones, and the next export is right again.
     """
     return retried(lambda: _export_once(section, tables, watermarks), section, "exporting")
 
 
 def _export_once(section: PostgresSource, tables: Sequence[Export], watermarks: Path) -> dict[str, Exported]:
-    known = Watermarks.load(watermarks) if section.updated_column else Watermarks()
+    known, marks = Watermarks.load(watermarks), Watermarks()
     done: dict[str, Exported] = {}
-    with connected(section) as connection, tempfile.TemporaryDirectory() as scratch:
-        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        connection.execute("SET LOCAL TIME ZONE 'UTC'")
-        connection.execute("SET LOCAL DateStyle TO 'ISO, YMD'")
-        connection.execute("SET LOCAL client_encoding TO 'UTF8'")
+    with _snapshot(section) as connection, tempfile.TemporaryDirectory() as scratch:
         for table in tables:
-            since = known.values.get(table.table, "") if table.output.exists() else ""
-            done[table.table] = _export_table(connection, section, table, since, Path(scratch))
+            columns = table.columns(_columns_there(connection, table))
+            _check_key(table, columns)
+            asked, newest = _asked(section, table, columns), _newest(connection, table)
+            since = known.since(table.table, asked, table.output)
+            task = _Task(connection, section, table, columns, Path(scratch))
+            done[table.table] = (_increment(task, since) if since else None) or _whole(task)
             log.info(
                 "%s: %s rows read, %s in the file",
                 table.table,
-                done[table.table].read,
-                done[table.table].rows,
+                f"{done[table.table].read:,}",
+                f"{done[table.table].rows:,}",
             )
-    known.values |= {name: exported.watermark for name, exported in done.items() if exported.watermark}
-    known.write(watermarks)
+            if newest:
+                marks.tables[table.table] = Watermark(newest, asked, digest(table.output))
+    marks.write(watermarks)
     return done
 
 
-def _export_table(
-    connection: psycopg.Connection, section: PostgresSource, table: Export, since: str, scratch: Path
-) -> Exported:
-    newest = _newest(connection, section, table)
-    if not since:
-        with replacing(table.output) as temporary:
-            rows = _copy_to_parquet(connection, table, sql.SQL(""), temporary)
-        return Exported(rows, rows, newest)
+def changes(section: PostgresSource, tables: Sequence[tuple[str, str]]) -> str:
+    """Return a digest that differs when tables have changed: of their rows' number and newest time of change.
+
+    `tables`: name and updated_column; where this is empty, of the rows themselves, which the server has to read.
+    """
+    return retried(lambda: _changes_once(section, tables), section, "asking for changes")
+
+
+def _changes_once(section: PostgresSource, tables: Sequence[tuple[str, str]]) -> str:
+    told = []
+    with _snapshot(section) as connection:
+        for name, updated in tables:
+            told.append((name, connection.execute(_state_query(name, updated)).fetchone()))
+    return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
+
+
+def _state_query(table: str, updated: str) -> sql.Composed:
+    newest = sql.SQL("max(t.{})::text").format(sql.Identifier(updated))
+    content = sql.SQL("sum(hashtextextended(t::text, 0)::numeric)::text")
+    what = newest if updated else content
+    return sql.SQL("SELECT count(*), {} FROM {} AS t").format(what, named(table))
+
+
+def _snapshot(section: PostgresSource) -> Any:
+    return connected(
+        section,
+        "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY",
+        "SET LOCAL TIME ZONE 'UTC'",
+        "SET LOCAL DateStyle TO 'ISO, YMD'",
+        "SET LOCAL IntervalStyle TO 'iso_8601'",
+        "SET LOCAL extra_float_digits TO 1",
+        "SET LOCAL client_encoding TO 'UTF8'",
+    )
+
+
+def named(table: str) -> sql.Identifier:
+    """Return `schema.table` (or `table`, found by the server's search path) as an identifier."""
+    return sql.Identifier(*table.split(".", 1))
+
+
+@dataclass(frozen=True)
+class _Task:
+    """One table of an export under way."""
+
+    connection: psycopg.Connection
+    section: PostgresSource
+    table: Export
+    columns: Columns
+    scratch: Path
+
+    @property
+    def query(self) -> sql.Composed:
+        renamed = [
+            sql.SQL("{} AS {}").format(sql.Identifier(theirs), sql.Identifier(ours))
+            for ours, theirs in self.columns.items()
+        ]
+        return sql.SQL("SELECT {} FROM {}").format(sql.SQL(", ").join(renamed), named(self.table.table))
+
+    @property
+    def order(self) -> Sequence[str]:
+        return self.table.key or list(self.columns)
+
+
+def _whole(task: _Task) -> Exported:
+    with replacing(task.table.output) as temporary:
+        rows = postgres_copy.copy_to_parquet(task.connection, task.query, task.order, temporary)
+        if task.table.updated_column:
+            _assert_unique(task.table, temporary)
+    return Exported(rows, rows)
+
+
+def _increment(task: _Task, since: str) -> Exported | None:
+    """Read what changed and lay it over the file; None when the file cannot be brought up to the table so."""
     condition = sql.SQL(" WHERE {} >= CAST({} AS timestamptz) - make_interval(mins => {})").format(
-        sql.Identifier(section.updated_column), sql.Literal(since), sql.Literal(section.overlap_minutes)
+        sql.Identifier(task.table.updated_column),
+        sql.Literal(since),
+        sql.Literal(task.section.overlap_minutes),
     )
-    changed = scratch / "changed.parquet"
-    rows = _copy_to_parquet(connection, table, condition, changed)
-    return Exported(rows, _laid_over(table, changed, scratch), newest)
+    changed = task.scratch / "changed.parquet"
+    read = postgres_copy.copy_to_parquet(task.connection, task.query + condition, task.order, changed)
+    _assert_unique(task.table, changed)
+    try:
+        with replacing(task.table.output) as temporary:
+            rows = _laid_over(task.table, changed, temporary, task.scratch)
+            if rows != _count(task):
+                raise _Behind
+    except _Behind:
+        log.info("%s: rows are gone or came late, or columns changed: reading all of it", task.table.table)
+        return None
+    return Exported(read, rows)
 
 
-def _newest(connection: psycopg.Connection, section: PostgresSource, table: Export) -> str:
-    if not section.updated_column:
-        return ""
-    query = sql.SQL("SELECT max({})::text FROM {}").format(
-        sql.Identifier(section.updated_column), _named(table)
-    )
-    found = connection.execute(query).fetchone()
-    return str(found[0]) if found and found[0] is not None else ""
+class _Behind(Exception):
+    """The file and what changed do not make the table."""
 
 
-def _named(table: Export) -> sql.Identifier:
-    return sql.Identifier(*table.table.split(".", 1))
+def _count(task: _Task) -> int:
+    (rows,) = task.connection.execute(
+        sql.SQL("SELECT count(*) FROM {}").format(named(task.table.table))
+    ).fetchone() or (0,)
+    return int(rows)
 
 
-def _copy_to_parquet(
-    connection: psycopg.Connection, table: Export, condition: sql.Composable, output: Path
-) -> int:
-    """Stream the rows of a table, in order of its key, into a parquet file; return how many."""
-    renamed, identifier = sql.SQL("{} AS {}"), sql.Identifier
-    columns = [renamed.format(identifier(theirs), identifier(ours)) for ours, theirs in table.columns.items()]
-    query = sql.SQL("SELECT {} FROM {}{}").format(sql.SQL(", ").join(columns), _named(table), condition)
-    schema = _schema(connection, table, query)
-    order = sql.SQL(", ").join(
-        sql.SQL('{} COLLATE "C"' if schema.field(name).type == pa.string() else "{}").format(
-            sql.Identifier(name)
-        )
-        for name in table.key
-    )
-    ordered = sql.SQL("SELECT * FROM ({}) AS t ORDER BY {}").format(query, order)
-    writer = pyarrow.parquet.ParquetWriter(output, schema, compression="zstd")
-    rows = 0
-    with (
-        writer,
-        connection.cursor().copy(sql.SQL("COPY ({}) TO STDOUT (FORMAT csv)").format(ordered)) as copy,
-    ):
-        for group in _row_groups(_batches(copy, schema), schema):
-            writer.write_table(group, row_group_size=ROW_GROUP_ROWS)
-            rows += group.num_rows
-    return rows
-
-
-def _schema(connection: psycopg.Connection, table: Export, query: sql.Composed) -> pa.Schema:
-    """Return the Arrow schema of a query's answer."""
-    cursor = connection.execute(sql.SQL("{} LIMIT 0").format(query))
-    types = connection.adapters.types
-    fields = []
-    for described in cursor.description or []:
-        known = types.get(described.type_code)
-        name = known.name if known else ""
-        precise = name == "numeric" and described.precision and described.precision <= 38
-        decimal = pa.decimal128(described.precision, described.scale or 0) if precise else pa.string()
-        fields.append(pa.field(described.name, _ARROW_TYPES.get(name, decimal)))
-    schema = pa.schema(fields)
-    missing = [name for name in table.key if name not in schema.names]
-    if missing:
-        raise RiskflowError(
-            f"{table.table}: the key needs the columns {', '.join(missing)}", "map them in columns"
-        )
-    return schema
-
-
-class _CopyStream:
-    """The bytes of a COPY as a file that pyarrow can read."""
-
-    def __init__(self, copy: psycopg.Copy) -> None:
-        self._blocks: Iterator[Any] = iter(copy)
-        self._rest = b""
-        self.closed = False
-
-    def read(self, size: int = -1) -> bytes:
-        """Return up to `size` bytes; none at the end."""
-        parts, held = [self._rest], len(self._rest)
-        while held < size or size < 0:
-            block = next(self._blocks, None)
-            if block is None:
-                break
-            parts.append(bytes(block))
-            held += len(block)
-        content = b"".join(parts)
-        cut = len(content) if size < 0 else size
-        self._rest = content[cut:]
-        return content[:cut]
-
-    def close(self) -> None:
-        """Forget the rest."""
-        self.closed = True
-
-
-def _batches(copy: psycopg.Copy, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-    stream = _CopyStream(copy)
-    head = stream.read(1)
-    if not head:
-        return
-    stream._rest = head + stream._rest
-    with pyarrow.csv.open_csv(
-        pa.PythonFile(stream, mode="r"),
-        read_options=pyarrow.csv.ReadOptions(column_names=schema.names, block_size=BLOCK_BYTES),
-        parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True),
-        convert_options=pyarrow.csv.ConvertOptions(
-            column_types=schema,
-            null_values=[""],
-            true_values=["t"],
-            false_values=["f"],
-            strings_can_be_null=True,
-            quoted_strings_can_be_null=False,
-        ),
-    ) as reader:
-        yield from reader
-
-
-def _row_groups(batches: Iterator[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
-    """Cut the stream into groups of the same size, wherever the server's blocks ended."""
-    held: list[pa.RecordBatch] = []
-    rows = 0
-    for batch in batches:
-        held.append(batch)
-        rows += batch.num_rows
-        while rows >= ROW_GROUP_ROWS:
-            whole = pa.Table.from_batches(held, schema)
-            yield whole.slice(0, ROW_GROUP_ROWS)
-            held = whole.slice(ROW_GROUP_ROWS).to_batches()
-            rows -= ROW_GROUP_ROWS
-    if rows:
-        yield pa.Table.from_batches(held, schema)
-
-
-def _laid_over(table: Export, changed: Path, scratch: Path) -> int:
-    """Replace the file by itself with the changed rows laid over it by key; return its rows."""
-    ours, spill = duckdb.ColumnExpression, str(scratch / "spill")
-    with duck.connect(temp_directory=spill, memory_limit="1GB") as connection:
+def _laid_over(table: Export, changed: Path, output: Path, scratch: Path) -> int:
+    """Write the table's file with the changed rows laid over it by key to `output`; return its rows."""
+    ours, schema = duckdb.ColumnExpression, pyarrow.parquet.read_schema(changed)
+    if not schema.equals(pyarrow.parquet.read_schema(table.output)):
+        raise _Behind
+    with duck.connect(temp_directory=str(scratch / "spill"), memory_limit="1GB") as connection:
         new = connection.read_parquet(str(changed)).set_alias("n")
         old = connection.read_parquet(str(table.output)).set_alias("o")
-        if old.columns != new.columns or old.types != new.types:
-            raise RiskflowError(
-                f"{table.table}: its columns are no longer those of {table.output}",
-                "delete the file: the table will be read whole",
-            )
         same: Any = None
         for name in table.key:
             equal = ours("o", name) == ours("n", name)
             same = equal if same is None else same & equal
         merged = new.union(old.join(new, same, how="anti")).sort(*[ours(name) for name in table.key])
-        arrow = merged.to_arrow_reader(ROW_GROUP_ROWS)
-        schema = pyarrow.parquet.read_schema(changed)
+        arrow = merged.to_arrow_reader(postgres_copy.ROW_GROUP_ROWS)
         rows = 0
-        with (
-            replacing(table.output) as temporary,
-            pyarrow.parquet.ParquetWriter(temporary, schema, compression="zstd") as writer,
-        ):
-            for group in _row_groups((batch.cast(schema) for batch in arrow), schema):
-                writer.write_table(group, row_group_size=ROW_GROUP_ROWS)
+        with pyarrow.parquet.ParquetWriter(output, schema, compression="zstd") as writer:
+            for group in postgres_copy.row_groups((batch.cast(schema) for batch in arrow), schema):
+                writer.write_table(group, row_group_size=postgres_copy.ROW_GROUP_ROWS)
                 rows += group.num_rows
     return rows
+
+
+def _assert_unique(table: Export, file: Path) -> None:
+    """Raise when rows share a key, or have none: laying changes over them would lose some."""
+    with duck.connect(memory_limit="1GB") as connection:
+        rows = connection.read_parquet(str(file)).select(
+            *[duckdb.ColumnExpression(name) for name in table.key]
+        )
+        total = rows.shape[0]
+        known = rows.filter(_all_known(table.key)).distinct().shape[0]
+    if known != total:
+        raise RiskflowError(
+            f"{table.table}: {total - known} rows have no key of their own in {', '.join(table.key)}",
+            "name columns in key that tell every row from all others, or leave updated_column empty",
+        )
+
+
+def _all_known(key: Sequence[str]) -> Any:
+    known: Any = None
+    for name in key:
+        one = duckdb.ColumnExpression(name).isnotnull()
+        known = one if known is None else known & one
+    return known
+
+
+def _columns_there(connection: psycopg.Connection, table: Export) -> list[str]:
+    cursor = connection.execute(sql.SQL("SELECT * FROM {} LIMIT 0").format(named(table.table)))
+    return [column.name for column in cursor.description or []]
+
+
+def _check_key(table: Export, columns: Columns) -> None:
+    missing = [name for name in table.key if name not in columns]
+    if missing:
+        raise RiskflowError(
+            f"{table.table}: the key needs the columns {', '.join(missing)}", "map them in columns"
+        )
+
+
+def _newest(connection: psycopg.Connection, table: Export) -> str:
+    if not table.updated_column:
+        return ""
+    query = sql.SQL("SELECT max({})::text FROM {}").format(
+        sql.Identifier(table.updated_column), named(table.table)
+    )
+    found = connection.execute(query).fetchone()
+    return str(found[0]) if found and found[0] is not None else ""
+
+
+def _asked(section: PostgresSource, table: Export, columns: Columns) -> str:
+    """Return a digest of what is asked of which server: a file of another question is never built upon."""
+    question = [section.host, section.port, section.database, table.table]
+    question += [sorted(columns.items()), list(table.key), table.updated_column]
+    return hashlib.sha256(repr(question).encode()).hexdigest()
