@@ -11,7 +11,8 @@ from pathlib import Path
 
 from riskflow.errors import RiskflowError
 
-_UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})
+_UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO})
+_ALMOST_FULL = 1 << 16
 
 
 @contextmanager
@@ -29,7 +30,7 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.replace(path)
         _sync_folder(path.parent)
     except Exception as error:
-        code = _error_number(error)
+        code = _error_number(error, path.parent)
         if code not in _UNWRITABLE:
             raise
         raise RiskflowError(
@@ -41,12 +42,30 @@ def replacing(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
-def _error_number(error: Exception) -> int:
-    """Return the operating system's error number; polars gives it only in the text, as "(os error 28)"."""
+def check_writable(folder: Path) -> None:
+    """Raise RiskflowError where a folder, or the nearest one above it that there is, may not be written."""
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise RiskflowError(
+            f"cannot write {folder}: {there} is for reading only",
+            "give write permission there, or name another folder in the config (results: …), "
+            "then run the same command again",
+        )
+
+
+def _error_number(error: Exception, folder: Path) -> int:
+    """Return the operating system's error number.
+
+    polars gives it only in the text, as "(os error 28)", and not even there when a page's header could not be
+    written: then the file system in question is asked.
+    """
     if isinstance(error, OSError) and error.errno:
         return error.errno
     found = re.search(r"\(os error (\d+)\)", str(error))
-    return int(found[1]) if found else 0
+    if found or "thrift: transport error" not in str(error):
+        return int(found[1]) if found else 0
+    left = os.statvfs(folder)
+    return errno.ENOSPC if left.f_bavail * left.f_frsize < _ALMOST_FULL else errno.EIO
 
 
 def write_text(text: str, path: Path) -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from riskflow.config.root import ConfigError, stage_params, validated
+from riskflow.errors import RiskflowError
+from riskflow.files import check_writable
 from riskflow.jobs import prepare_environment
 from riskflow.provenance import fingerprint
 from riskflow.sources.digest import source_digest
@@ -29,6 +31,12 @@ include: "storage.smk"
 
 
 prepare_environment(Path(workflow.basedir), CONFIG.umask, local_copies())
+if not workflow.dryrun:
+    try:
+        for folder in ("", *CONFIG.tracks):
+            check_writable(Path(RESULTS) / folder)
+    except RiskflowError as error:
+        raise WorkflowError(str(error)) from None
 
 
 # What a person opens or asks for, per track: a plain run makes these, and what they need.
