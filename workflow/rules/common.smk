@@ -1,6 +1,8 @@
 """Shared by all of the workflow: the validated config, stage params, source files and shard digests."""
 
 import json
+import re
+import sys
 from functools import cache
 from glob import glob
 from hashlib import sha256
@@ -31,7 +33,8 @@ include: "storage.smk"
 
 
 prepare_environment(Path(workflow.basedir), CONFIG.umask, local_copies())
-if not workflow.dryrun:
+# Snakemake knows only later that it is a dry run, and before it runs stops without a word of what to do.
+if not any(re.fullmatch(r"-[a-z]*n[a-z]*|--dry-?run", word) for word in sys.argv):
     try:
         for folder in ("", *CONFIG.tracks):
             check_writable(Path(RESULTS) / folder)
