@@ -83,13 +83,16 @@ def start(workspace: Workspace) -> subprocess.Popen[bytes]:
     )
 
 
-def wait_for_program(run: subprocess.Popen[bytes], program: str, seconds: float = 90) -> None:
-    """Wait until a stage's program runs in the group of `run`."""
+def wait_for_program(run: subprocess.Popen[bytes], program: str, seconds: float = 90) -> int:
+    """Wait until a stage's program runs in the group of `run`; return its process."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and run.poll() is None:
-        listed = subprocess.run(["ps", "-eo", "pgid,args"], capture_output=True, text=True, check=True).stdout
-        mine = [line for line in listed.splitlines() if line.split(maxsplit=1)[0] == str(run.pid)]
-        if any(program in line and "tee" not in line and "bash" not in line for line in mine):
-            return
+        listed = subprocess.run(
+            ["ps", "-eo", "pgid,pid,args"], capture_output=True, text=True, check=True
+        ).stdout
+        for line in listed.splitlines():
+            group, process, words = line.split(maxsplit=2)
+            if group == str(run.pid) and words.startswith("python ") and program in words:
+                return int(process)
         time.sleep(0.05)
     pytest.fail(f"{program} did not start")
