@@ -7,6 +7,7 @@ itself refuses a second writer), works in one transaction, and readers see all o
 from __future__ import annotations
 
 import fcntl
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -37,6 +38,16 @@ def transaction(
             raise
         finally:
             connection.close()
+
+
+@contextmanager
+def scratch_database(*, memory: str = "768MB") -> Iterator[duckdb.DuckDBPyConnection]:
+    """Yield a database of its own in a temporary folder: what does not fit into `memory` is on disk."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        duck.connect(Path(folder) / "scratch.duckdb", memory_limit=memory) as connection,
+    ):
+        yield connection
 
 
 @contextmanager
