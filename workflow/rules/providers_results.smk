@@ -6,7 +6,7 @@ rule providers_explain:
         merged=f"{P}/merged.parquet",
         ranks=f"{P}/ranks.parquet",
         features=expand(f"{P}/features/{{shard}}.parquet", shard=shards("providers")),
-        plan=f"{P}/plan.json",
+        plan=ancient(f"{P}/plan.json"),
         facts=f"{P}/exclusion_facts.parquet",
         universe=f"{P}/universe.parquet",
         previous=earlier(PREVIOUS.run, "scores.parquet"),
@@ -25,6 +25,7 @@ rule providers_explain:
         runtime=grown(10),
     params:
         *stage("providers.explain"),
+        planned_rows("providers"),
         *earlier_params(PREVIOUS.run, "scores.parquet", "previous"),
     message:
         "Explain every score"
@@ -122,7 +123,7 @@ rule providers_decompose:
         metrics=f"{P}/metrics.parquet",
         programs=f"{P}/programs.parquet",
         features=expand(f"{P}/features/{{shard}}.parquet", shard=shards("providers")),
-        plan=f"{P}/plan.json",
+        plan=ancient(f"{P}/plan.json"),
         universe=f"{P}/universe.parquet",
         reference=f"{P}/reference.parquet",
         before=earlier(PREVIOUS.run, "scores.parquet"),
@@ -142,6 +143,7 @@ rule providers_decompose:
         runtime=grown(20),
     params:
         *stage("providers.decompose"),
+        planned_rows("providers"),
         *earlier_params(PREVIOUS.run, "scores.parquet", "before", hand_folder=True),
     message:
         "Attribute the change since the earlier run"

@@ -64,11 +64,10 @@ rule providers_shard:
         metrics=f"{P}/metrics.parquet",
         programs=f"{P}/programs.parquet",
     output:
-        shards=[
-            f"{P}/shards/{part}/{shard}.parquet"
-            for part in ("universe", "metrics", "programs")
-            for shard in shards("providers")
-        ],
+        # Folders: thousands of static files would make Snakemake look through all of them for every job.
+        universe=directory(f"{P}/shards/universe"),
+        metrics=directory(f"{P}/shards/metrics"),
+        programs=directory(f"{P}/shards/programs"),
         manifest=f"{P}/shards/manifest.json",
         receipt=f"{P}/receipts/shard.json",
     log:
@@ -94,7 +93,7 @@ rule providers_shard:
 
 rule providers_features:
     input:
-        universe=ancient(f"{P}/shards/universe/{{shard}}.parquet"),
+        universe=ancient(f"{P}/shards/universe"),
         nodes=ancient(f"{P}/graph/nodes.parquet"),
         edges=ancient(f"{P}/graph/edges.parquet"),
         plan=ancient(f"{P}/plan.json"),
@@ -112,21 +111,20 @@ rule providers_features:
         runtime=grown(10),
     params:
         *stage("providers.features"),
-        planned("providers", "universe"),
-        planned_whole("providers", "graph"),
+        planned("providers", "universe", "graph"),
     message:
         "Ask the ownership graph about shard {wildcards.shard}"
     shell:
         "POLARS_MAX_THREADS={threads} python workflow/scripts/providers_features.py"
-        " --universe {input.universe:q} --nodes {input.nodes:q} --edges {input.edges:q} --output {output.features:q}"
+        " --universe {input.universe:q}/{wildcards.shard}.parquet --nodes {input.nodes:q} --edges {input.edges:q} --output {output.features:q}"
         " --receipt {output.receipt:q} --params {params:q} 2>&1 | tee {log:q} >&2"
 
 
 rule providers_score:
     input:
-        universe=ancient(f"{P}/shards/universe/{{shard}}.parquet"),
-        metrics=ancient(f"{P}/shards/metrics/{{shard}}.parquet"),
-        programs=ancient(f"{P}/shards/programs/{{shard}}.parquet"),
+        universe=ancient(f"{P}/shards/universe"),
+        metrics=ancient(f"{P}/shards/metrics"),
+        programs=ancient(f"{P}/shards/programs"),
         features=f"{P}/features/{{shard}}.parquet",
         reference=ancient(f"{P}/reference.parquet"),
         plan=ancient(f"{P}/plan.json"),
@@ -144,15 +142,13 @@ rule providers_score:
         runtime=grown(10),
     params:
         *stage("providers.score"),
-        planned("providers", "universe"),
-        planned("providers", "metrics"),
-        planned("providers", "programs"),
-        planned_whole("providers", "reference"),
+        planned("providers", "universe", "metrics", "programs", "reference"),
     message:
         "Score shard {wildcards.shard}"
     shell:
         "POLARS_MAX_THREADS={threads} python workflow/scripts/providers_score.py"
-        " --universe {input.universe:q} --metrics {input.metrics:q} --programs {input.programs:q}"
+        " --universe {input.universe:q}/{wildcards.shard}.parquet --metrics {input.metrics:q}/{wildcards.shard}.parquet"
+        " --programs {input.programs:q}/{wildcards.shard}.parquet"
         " --features {input.features:q} --reference {input.reference:q} --output {output.scores:q}"
         " --receipt {output.receipt:q} --params {params:q} 2>&1 | tee {log:q} >&2"
 
@@ -160,7 +156,7 @@ rule providers_score:
 rule providers_merge:
     input:
         scores=expand(f"{P}/scored/{{shard}}.parquet", shard=shards("providers")),
-        plan=f"{P}/plan.json",
+        plan=ancient(f"{P}/plan.json"),
     output:
         merged=f"{P}/merged.parquet",
         receipt=f"{P}/receipts/merge.json",
@@ -176,6 +172,7 @@ rule providers_merge:
         runtime=grown(10),
     params:
         *stage("providers.merge"),
+        planned_rows("providers"),
     message:
         "Merge the shards: exactly those planned, every NPI once"
     shell:
