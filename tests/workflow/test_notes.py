@@ -116,14 +116,14 @@ def test_one_changed_record_redacts_one_shard(run: Workspace) -> None:
 
 
 def test_a_note_that_the_model_fails_on_is_withheld_and_no_other(run: Workspace) -> None:
-    worker = run.folder / "src/riskflow/notes/ner/worker.py"
+    reader = run.folder / "src/riskflow/notes/ner/reader.py"
     text, count = re.subn(
-        r"(def _spans\(doc: Any\) -> Spans:\n)",
-        rf'\1    if "{FAILS_ON}" in doc.text:\n        raise ValueError(doc.text)\n',
-        worker.read_text(),
+        r"( +)table = word_table\(sentences\)\n",
+        rf'\1if any("{FAILS_ON}" in s for s in sentences):\n\1    raise ValueError(sentences[0])\n\g<0>',
+        reader.read_text(),
     )
     assert count == 1
-    worker.write_text(text)
+    reader.write_text(text)
     shutil.rmtree(run.path("notes/cache"))
     run.build("notes")
     observations = pl.read_parquet(run.path("notes/observations.parquet"))

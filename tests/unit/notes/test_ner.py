@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import polars as pl
 import pytest
+import spacy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from spacy.language import Language
@@ -13,11 +14,15 @@ from riskflow.config.notes import NotesNerSection, NotesTrainStage
 from riskflow.errors import RiskflowError
 from riskflow.notes.evaluate import evaluate
 from riskflow.notes.ner import detector as detector_module
-from riskflow.notes.ner import model_file, stage
+from riskflow.notes.ner import model_file, reader, stage, worker
 from riskflow.notes.ner.detector import NerDetector, detector_for
 from riskflow.notes.ner.lexicon import word_class
+from riskflow.notes.ner.reader import Reader
 from riskflow.notes.ner.sentences import LONGEST, may_hold_name, sentences
 from riskflow.notes.ner.train import LABELS, Recipe, generated_sentences, train
+from riskflow.notes.ner.words import word_table
+from riskflow.notes.ner.worker import load_pipeline
+from riskflow.notes.redact.text import canonical
 from riskflow.notes.templates.markup import Labelled
 
 
@@ -187,9 +192,9 @@ def test_unseen_notes_are_read_well_even_by_a_small_model(model):
     assert row["precision"] > 0.75
 
 
-@pytest.fixture
-def fragile(model, monkeypatch):
-    """Return a detector whose pipeline breaks on texts with a certain word."""
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory):
+    """Return the folder of a spaCy pipeline that knows one name and breaks on texts with a certain word."""
     if not Language.has_factory("breaks_on_word"):
 
         @Language.component("breaks_on_word")
@@ -198,9 +203,28 @@ def fragile(model, monkeypatch):
                 raise ValueError("broken by " + doc.text)
             return doc
 
-    detector = NerDetector(model)
-    detector._nlp.add_pipe("breaks_on_word")
-    return detector
+    nlp = spacy.blank("en")
+    names = nlp.add_pipe("entity_ruler", name="ner")
+    names.add_patterns([{"label": "PERSON", "pattern": "Robert Miller"}])
+    nlp.add_pipe("breaks_on_word")
+    folder = tmp_path_factory.mktemp("pipeline") / "en_test"
+    nlp.to_disk(folder)
+    return folder
+
+
+@pytest.fixture(params=["trained", "installed"])
+def fragile(request, model, monkeypatch):
+    """Return a detector that breaks on texts with a certain word."""
+    if request.param == "installed":
+        return NerDetector(request.getfixturevalue("installed"))
+
+    def breaking(sentences):
+        if any("Explode" in sentence for sentence in sentences):
+            raise ValueError("broken by " + sentences[0])
+        return word_table(sentences)
+
+    monkeypatch.setattr(reader, "word_table", breaking)
+    return NerDetector(model)
 
 
 def test_a_failure_is_of_its_own_text_only(fragile):
@@ -220,8 +244,39 @@ def test_what_is_no_text_is_a_failure(model):
     assert set(NerDetector(model).detect(["fine", None]).failed) == {1}
 
 
+def test_the_reader_finds_what_the_spacy_pipeline_finds(model):
+    texts = [canonical(item.text) for item in generated_sentences("evaluation", 8, 800)]
+    read = Reader(model_file.network(model.read_bytes())).read(texts)
+    tables = [word_table([text]) for text in texts]
+    piped = [
+        [(table.starts[e.start], table.ends[e.end - 1], e.label_) for e in doc.ents]
+        for table, doc in zip(tables, load_pipeline(str(model)).pipe(texts), strict=True)
+    ]
+    assert read == piped
+    assert sum(map(len, read)) > 500
+
+
+def test_what_is_read_together_does_not_matter(model):
+    texts = [canonical(item.text) for item in generated_sentences("evaluation", 9, 300)]
+    one = Reader(model_file.network(model.read_bytes()))
+    assert one.read(texts) == [one.read([text])[0] for text in texts]
+    assert one.read(texts[::-1])[::-1] == one.read(texts)
+
+
+@settings(deadline=None)
+@given(st.lists(st.text(alphabet="aBs'’- 1.\n\u2028é😀(", max_size=40), max_size=5))
+def test_words_are_all_that_is_not_blank_with_right_offsets(texts):
+    table = word_table([canonical(text) for text in texts])
+    for number, text in enumerate(texts):
+        at = range(table.first[number], table.first[number + 1])
+        words = [table.words[table.ids[i]] for i in at]
+        assert words == [canonical(text)[table.starts[i] : table.ends[i]] for i in at]
+        assert "".join(words) == "".join(canonical(text).split())
+
+
 def test_the_pool_finds_what_one_process_finds(model, monkeypatch):
     monkeypatch.setattr(detector_module, "POOL_FROM", 0)
+    monkeypatch.setattr(worker.Trained, "quick", False)
     monkeypatch.setattr(detector_module, "_CHUNK", 50)
     texts = [item.text for item in generated_sentences("evaluation", 6, 300)]
     alone, pooled = NerDetector(model).detect(texts), NerDetector(model, processes=2).detect(texts)
@@ -230,6 +285,7 @@ def test_the_pool_finds_what_one_process_finds(model, monkeypatch):
 
 
 def test_a_worker_that_dies_leaves_its_texts_failed_not_unread(model, monkeypatch):
+    monkeypatch.setattr(worker.Trained, "quick", False)
     monkeypatch.setattr(detector_module, "POOL_FROM", 0)
     monkeypatch.setattr(detector_module.sys, "executable", "/bin/false")
     assert set(NerDetector(model, processes=2).detect(["Call Robert Miller."]).failed) == {0}
@@ -245,4 +301,4 @@ def test_the_version_names_the_weights(model, tmp_path):
     other = tmp_path / "other"
     model_file.save(train(Recipe(sentences=200, epochs=1, seed=9)).nlp, other)
     assert NerDetector(model).version != NerDetector(other).version
-    assert NerDetector(model).version.startswith("ner:en_clinical_notes@1.0.0-")
+    assert NerDetector(model).version.startswith("ner:en_clinical_notes@2.0.0-")

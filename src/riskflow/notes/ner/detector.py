@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import subprocess
 import sys
@@ -13,15 +12,17 @@ from pathlib import Path
 
 import orjson
 
+from riskflow.notes.ner.reader import Spans
 from riskflow.notes.ner.sentences import may_hold_name, sentences
-from riskflow.notes.ner.worker import Spans, load_model, read_sentences
+from riskflow.notes.ner.worker import load_model
 from riskflow.notes.redact.spans import Detection, span_frame
+from riskflow.notes.redact.text import canonical
 
 POOL_FROM = 8_000
 """Sentences from which worker processes pay: each takes about a second to start."""
 
 _FAILED = "the name model failed on it"
-_CHUNK = 16_384
+_CHUNK = 8_192
 """Sentences that are read at a time; between chunks the model forgets words, so that memory stays flat."""
 
 
@@ -29,35 +30,33 @@ class NerDetector:
     """Finds names and places with a spaCy pipeline: the trained one (a file) or an installed one by its name.
 
     `prefilter` passes over sentences without a word that could be a name. `processes` above 1 reads large
-    requests in as many processes. A text of which any sentence fails is in `Detection.failed`.
+    requests of an installed pipeline in as many processes; the trained model is too quick for that to pay. A text of
+    which any sentence fails is in `Detection.failed`.
     """
 
     def __init__(
         self, model: str | Path, batch: int = 256, processes: int = 1, prefilter: bool = True
     ) -> None:
         self.model, self.batch, self.processes, self.prefilter = str(model), batch, processes, prefilter
-        self._nlp = load_model(self.model)
-        meta = self._nlp.meta
-        self._version = (
-            f"ner:{meta['lang']}_{meta['name']}@{meta['version']}-{_digest(Path(self.model), meta)}"
-        )
+        self._loaded = load_model(self.model)
 
     @property
     def version(self) -> str:
         """Name, version and digest of the model, for example `ner:en_clinical_notes@1.0.0-3f2a91bc`."""
-        return self._version
+        return self._loaded.version
 
     def detect(self, texts: Sequence[str]) -> Detection:
         """Return names (NAME) and places (GEO) of every text."""
         places, unique, failed = self._cut(texts)
         found = self._read(list(unique))
         rows: list[tuple[int, int, int, str, str]] = []
+        version = self.version
         for text_id, start, sentence in places:
             spans = found[sentence]
             if spans is None:
                 failed[text_id] = _FAILED
             else:
-                rows += [(text_id, start + s, start + e, kind, self._version) for s, e, kind in spans]
+                rows += [(text_id, start + s, start + e, kind, version) for s, e, kind in spans]
         return Detection(span_frame(row for row in rows if row[0] not in failed), failed)
 
     def _cut(self, texts: Sequence[str]) -> tuple[list[tuple[int, int, int]], dict[str, int], dict[int, str]]:
@@ -70,8 +69,9 @@ class NerDetector:
             if not isinstance(text, str):
                 failed[text_id] = "it is not a text"
                 continue
-            for start, end in sentences(text):
-                sentence = text[start:end]
+            plain = canonical(text)
+            for start, end in sentences(plain):
+                sentence = plain[start:end]
                 if sentence in passed_over:
                     continue
                 if sentence not in unique:
@@ -83,8 +83,8 @@ class NerDetector:
         return places, unique, failed
 
     def _read(self, texts: list[str]) -> list[Spans | None]:
-        if self.processes == 1 or len(texts) < POOL_FROM:
-            return [s for part in _parts(texts) for s in read_sentences(self._nlp, part, self.batch)]
+        if self._loaded.quick or self.processes == 1 or len(texts) < POOL_FROM:
+            return [s for part in _parts(texts) for s in self._loaded.read(part, self.batch)]
         return _read_in_pool(texts, self.model, self.batch, self.processes)
 
 
@@ -128,19 +128,6 @@ def _parts(texts: list[str]) -> Iterator[list[str]]:
     rest = iter(texts)
     while part := list(islice(rest, _CHUNK)):
         yield part
-
-
-def _digest(model: Path, meta: dict[str, object]) -> str:
-    """Digest of the model's file or files; of an installed package's description where it is neither."""
-    digest = hashlib.sha256()
-    if model.is_file():
-        digest.update(model.read_bytes())
-    elif model.is_dir():
-        for path in sorted(p for p in model.rglob("*") if p.is_file()):
-            digest.update(str(path.relative_to(model)).encode() + path.read_bytes())
-    else:
-        digest.update(orjson.dumps(meta, option=orjson.OPT_SORT_KEYS, default=str))
-    return digest.hexdigest()[:8]
 
 
 def detector_for(model: Path, batch: int, processes: int) -> NerDetector:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from functools import cache, lru_cache
+from itertools import product
 
 from riskflow.notes.redact.text import given_names, ordinary_words, surnames, word_list
 from riskflow.notes.templates.vocabulary import all_cities, lexicon_words, vocabulary
@@ -22,6 +23,8 @@ _SAFE_LISTS = (
     "problem", "symptom", "drug", "dose", "eponym", "eponymdx", "credential", "nursing", "specialty", "relation",
 )  # fmt: skip
 _HELD_BACK_OF_256 = 77
+CLASSES = {"".join(letters): place for place, letters in enumerate(product(".rc", ".rc", ".p", ".s"))}
+"""Every class that `word_class` may return → its number."""
 
 
 @lru_cache(maxsize=200_000)

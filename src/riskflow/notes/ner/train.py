@@ -13,14 +13,17 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+import numpy as np
 from spacy.language import Language
+from spacy.tokens import Doc, Span
 from spacy.training import Example
 from spacy.util import fix_random_seed, minibatch
 
 from riskflow.notes.ner.language import blank_model
 from riskflow.notes.ner.lexicon import is_common_name
 from riskflow.notes.ner.sentences import sentences
-from riskflow.notes.redact.text import ordinary_words
+from riskflow.notes.ner.words import WordTable, word_table
+from riskflow.notes.redact.text import canonical, ordinary_words
 from riskflow.notes.templates.compose import Composer
 from riskflow.notes.templates.markup import Labelled, Segment, labelled
 from riskflow.notes.templates.vocabulary import Half
@@ -127,16 +130,23 @@ def _plain_words() -> tuple[str, ...]:
 
 def example(nlp: Language, item: Labelled) -> Example:
     """Return a training example; spans of other kinds than the model's are plain text to it."""
+    table = word_table([canonical(item.text)])
     doc = nlp.make_doc(item.text)
     gold = doc.copy()
-    spans = [gold.char_span(s, e, label=k, alignment_mode="expand") for s, e, k in item.spans if k in LABELS]
-    gold.set_ents(_disjoint(spans))
+    gold.set_ents(_disjoint([_word_span(gold, table, span) for span in item.spans if span[2] in LABELS]))
     return Example(doc, gold)
 
 
-def _disjoint(spans: Sequence[Any]) -> list[Any]:
-    kept: list[Any] = []
-    for span in sorted((s for s in spans if s is not None and len(s)), key=lambda s: (s.start, -s.end)):
+def _word_span(doc: Doc, table: WordTable, span: tuple[int, int, str]) -> Span:
+    """Return the words that a span of characters touches."""
+    start, end, label = span
+    first, last = np.searchsorted(table.ends, start, "right"), np.searchsorted(table.starts, end)
+    return Span(doc, int(first), int(last), label=label)
+
+
+def _disjoint(spans: Sequence[Span]) -> list[Span]:
+    kept: list[Span] = []
+    for span in sorted((s for s in spans if len(s)), key=lambda s: (s.start, -s.end)):
         if not kept or span.start >= kept[-1].end:
             kept.append(span)
     return kept

@@ -10,7 +10,8 @@ _MONTH = (
     r"(?:(?:january|february|march|april|may|june|july|august|september|october|november|december)(?![a-z])"
     r"|(?:jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec)(?![a-z])\.?)"
 )
-_NEEDS_MONTH = r"(?i)(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
+_NEEDS_MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
+"""A month, or a word that begins like one: what `needs` of a rule asks before the rule itself is asked."""
 _YEAR = r"(?:1[89]|20|21)\d\d"
 _SHORT_YEAR = r"(?:'\d\d)"
 _M = r"(?:0?[1-9]|1[0-2])"
@@ -160,7 +161,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "date.month_day",
         "DATE",
-        _NEEDS_MONTH,
+        rf"(?i)\b{_NEEDS_MONTH}[\s-]+(the\s+)?\d",
         matches(
             rf"\b{_WEEKDAY}(?P<month>{_MONTH})[\s-]+(?:the\s+)?{_D}(?:st|nd|rd|th)?"
             rf"(?:(?:\s*,\s*|\s+(?:of\s+)?|-)(?P<year>{_ANY_YEAR})\b)?\b{_NOT_DOSE}",
@@ -171,7 +172,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "date.day_month",
         "DATE",
-        _NEEDS_MONTH,
+        rf"(?i)\d(st|nd|rd|th)?(\s+day)?(\s+of\s+|[ ./-])?{_NEEDS_MONTH}",
         matches(
             rf"(?<![\d/.])\b{_WEEKDAY}(?:the\s+)?{_D}(?:st|nd|rd|th)?(?:\s+day)?(?:\s+of\s+"
             rf"|[ ./-]?)(?P<month>{_MONTH})"
@@ -183,7 +184,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "date.month_year",
         "DATE",
-        _NEEDS_MONTH,
+        rf"(?i)\b{_NEEDS_MONTH}(\s+of)?[\s,/-]*('\d|1[89]\d\d|2[01]\d\d|nineteen|twenty|two\s|eighteen)",
         matches(rf"\b(?P<month>{_MONTH})(?:\s+of)?[\s,/-]*(?P<year>{_ANY_YEAR})\b", flags=_I),
     ),
     Rule(
@@ -195,7 +196,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "date.numeric_day",
         "DATE",
-        r"\d/\d",
+        rf"(?i)\b{_CONTEXT}\b[\s:]*(the\s+)?\d{{1,2}}/\d",
         matches(
             rf"(?i:\b{_CONTEXT})\b[\s:]*(?:the\s+)?(?P<phi>{_M}/{_D}(?:\s*(?:-|to|thru|through|and"
             rf"|&)\s*{_M}/{_D})?)(?![\d/%]|\.\d)",
@@ -215,7 +216,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "date.words",
         "DATE",
-        _NEEDS_MONTH,
+        rf"(?i)({_ORDINALS})\s+(day\s+)?(of\s+)?{_NEEDS_MONTH}",
         matches(
             rf"\b{_WEEKDAY}(?:(?:the\s+)?{_ORDINAL}\s+(?:day\s+)?(?:of\s+)?(?P<month>{_MONTH})"
             rf"(?:,?\s+(?:of\s+|in\s+)?(?P<year>{_ANY_YEAR}))?)(?![-\w])",
@@ -226,7 +227,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "date.month_words",
         "DATE",
-        _NEEDS_MONTH,
+        rf"(?i)\b{_NEEDS_MONTH}\s+(the\s+)?({_ORDINALS}|twenty|thirty)",
         matches(
             rf"\b{_WEEKDAY}(?P<month>{_MONTH})\s+(?:the\s+)?(?:{_ORDINAL}|(?:twenty"
             rf"|thirty)[-\s](?:{'|'.join(_UNITS)})\b)"
@@ -238,7 +239,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "date.month_alone",
         "DATE",
-        _NEEDS_MONTH,
+        rf"(?i)\b(in|since|during|until|till|by|last|next|this|early|late|mid|of|from|through|before"
+        rf"|after|every|each)[\s-]+{_NEEDS_MONTH}",
         matches(
             rf"(?i:\b(?:in|since|during|until|till|by|last|next|this|early|late|mid|of|from|through|before"
             rf"|after|every|each)[\s-]+)"
@@ -249,14 +251,13 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "date.holiday",
         "DATE",
-        r"(?i)(mas\b|day\b|new\s+year|easter|halloween|hanukkah|passover|ramadan|eid|diwali|kwanzaa"
-        r"|thanksgiving|kippur|hashanah|fourth\s+of\s+july|july\s+4th|mayo)",
+        rf"(?i)\b({_HOLIDAYS})\b",
         matches(rf"\b(?:{_HOLIDAYS})\b(?!\s+(?:disease|factor|tree))(?:,?\s+(?:of\s+)?{_YEAR})?", flags=_I),
     ),
     Rule(
         "date.birth_year",
         "DATE",
-        r"(?i)(born|birth|yob)",
+        r"(?i)\b(born|birth\s?year|year of birth|yob)\b\W{0,3}(in|is|was)?\W{0,3}(1[89]|20|21)\d\d",
         matches(
             rf"\b(?:born|birth\s?year|year of birth|yob)\b\W{{0,3}}(?:in|is"
             rf"|was)?\W{{0,3}}(?P<phi>{_YEAR})\b(?![-/]\d)",
@@ -266,7 +267,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "age.digits",
         "AGE",
-        r"(?i)(9\d|1[0-4]\d)(\.\d)?[\s-]*(y|/|years)",
+        r"(?i)(9\d|1[0-4]\d)(\.\d)?[\s-]*y",
         matches(
             rf"(?<![\d./])(?P<phi>{_AGE})(?:\.\d)?[\s-]*(?:(?:years?|yrs?)(?:[\s-]+(?:old|of age|young|man"
             rf"|woman|male|female)\b|-old)|y\.?\s?/?\s?o\.?\b|y/o\b|yo\b|yof\b|yom\b|y\b)",
@@ -276,7 +277,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "age.labelled",
         "AGE",
-        r"(?i)(age|turn|is now)",
+        r"(?i)\b(age[ds]?(\s+(is|of|was|at \w+))?|turn(ed|ing|s)|is now)\W{0,3}(9\d|1[0-4]\d)",
         matches(
             rf"\b(?:age[ds]?(?:\s+(?:is|of|was|at \w+))?|turn(?:ed|ing|s)"
             rf"|is now)\W{{0,3}}(?P<phi>{_AGE})(?![\d/%]|\.\d)\b",

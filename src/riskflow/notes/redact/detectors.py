@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from functools import cache
 
-from riskflow.notes.redact import checksums, contacts, dates, identifiers, name_rules, names, places, text
+from riskflow.notes.redact import (
+    checksums,
+    contacts,
+    dates,
+    identifiers,
+    index,
+    name_rules,
+    names,
+    places,
+    text,
+)
 from riskflow.notes.redact.rule import RuleDetector, version_of
 
 LISTS = ("ordinary_words.txt", "eponyms.txt", "drugs.txt", "cities.txt", "nicknames.txt")
@@ -14,6 +24,6 @@ LISTS = ("ordinary_words.txt", "eponyms.txt", "drugs.txt", "cities.txt", "nickna
 def rule_detector() -> RuleDetector:
     """Return the detector that runs every Safe Harbor rule of the package."""
     rules = dates.RULES + contacts.RULES + identifiers.RULES + places.RULES + name_rules.RULES
-    modules = (checksums, contacts, dates, identifiers, name_rules, names, places, text)
+    modules = (checksums, contacts, dates, identifiers, index, name_rules, names, places, text)
     lists = ("\n".join(text.word_list(name)) for name in LISTS)
     return RuleDetector(rules, f"rules@{version_of(modules, *lists)}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import polars as pl
 
@@ -14,16 +14,19 @@ from riskflow.notes.redact.names import (
     TOKEN,
     Evidence,
     evidence,
+    first_part,
     is_any_given,
+    is_lower_case_name,
     is_short_capitals,
     is_surname,
     listed_runs,
     lower_case_runs,
+    may_be_listed,
     preceding_word,
     run_end,
     run_start,
 )
-from riskflow.notes.redact.rule import Rule
+from riskflow.notes.redact.rule import Rule, WordRule
 from riskflow.notes.redact.spans import SPAN_SCHEMA, span_frame
 from riskflow.notes.redact.text import canonical_series, word_list
 
@@ -54,14 +57,29 @@ _LABEL = re.compile(
     r"|historian|accompanied\s+by)"
     r"\s*$"
 )
+_LABEL_ENDS = frozenset(
+    "patient pt client re attending physician md provider surgeon resident intern fellow clinician doctor pcp "  # noqa: SIM905
+    "anesthesiologist assistant scribe nurse rn dictated by transcribed signed author referring technologist tech cc "
+    "attn attention to from dear contact kin nok person guardian spouse wife husband mother father son daughter parent "
+    "parents sibling brother sister poa hcpoa proxy witness interpreter manager worker therapist counselor pharmacist "
+    "informant historian".split()
+)
+"""Last words of the labels; also all that end in `name` or `names`."""
+_LABEL_GAP = re.compile(r"[A-Za-z'-]+\s*")
 _AFTER_LABEL = re.compile(r"(?::|=|#|(?<=\s)-(?=\s))[ \t]*(?:(?i:drs?|mrs?|ms|prof)\.?\s+)?(?=[A-Za-z])")
 _UNLISTED = re.compile(r"[a-z]+(?:['-][a-z]+)*(?: [a-z]+(?:['-][a-z]+)*){0,2}(?=\s*(?:[,;.\n]|$|\s{2}))")
 _NAME_LABEL = re.compile(r"(?i)names?\s*$")
+_TITLE_SET = frozenset(
+    _TITLES.lower().replace("senora?", "senor|senora").replace("sra?", "sr|sra").split("|")
+)
 _COMMA = re.compile(r",\s*")
 _CREDENTIAL = re.compile(
     rf"(?P<comma>,?\s+)"
     rf"(?P<word>{'|'.join(re.escape(c.upper()) for c in sorted(CREDENTIALS, key=len, reverse=True))}"
     rf"|M\.D\.|D\.O\.|R\.N\.|Ph\.?D\.?|PharmD|PsyD|D\.D\.S\.|N\.P\.|P\.A\.)(?![\w-])"
+)
+_CREDENTIAL_PARTS = frozenset(
+    [re.split("[^A-Z]", c.upper())[0] for c in CREDENTIALS] + "M D R N P Ph PhD PharmD PsyD".split()  # noqa: SIM905
 )
 _WEAK_CREDENTIALS = frozenset({"MA", "PT", "OT", "MS", "OD", "DC", "PA", "DO", "RD", "NP", "CNS", "ESQ"})
 _RELATIONS = (
@@ -96,6 +114,13 @@ _PHRASE = re.compile(
     r"|signed\s+by|signed,|dictated\s+by|authored\s+by|transcribed\s+by|dear|hello|hi|sincerely,?"
     r"|regards,?|thanks,?|thank\s+you,?)[\s:,\"]+(?:(?i:drs?|mrs?|ms|prof)\.?\s+)?"
 )
+_PHRASE_NEEDS = (
+    r"\b(?i:(?:my|his|her|their|whose|patient'?s?|your|the)\s+name(?:s)?\s+(?:is|was|are)|goes\s+by"
+    r"|known\s+as|a\.?k\.?a\.?|aka|n[ee]e|formerly|prefers\s+(?:to\s+be\s+called|the\s+name)"
+    r"|likes\s+to\s+be\s+called|i\s+am|i'm|this\s+is"
+    r"|signed\s+by|signed,|dictated\s+by|authored\s+by|transcribed\s+by|dear|hello|hi|sincerely,?"
+    r"|regards,?|thanks,?|thank\s+you,?)[\s:,\"]+[A-Za-z]"
+)
 _NAMING = re.compile(r"(?i)goes|known|prefers|likes|a\.?k|.*name")
 _AND = re.compile(r"\s*,\s*(?:and\s+|&\s*)?|\s+(?:and|or|&)\s+|\s*[/;]\s*")
 
@@ -109,9 +134,21 @@ def _after_phrase(text: str) -> Iterator[tuple[int, int]]:
             yield match.end(), end
 
 
-def _after_relation(text: str) -> Iterator[tuple[int, int]]:
+_BEFORE_CAPITAL = re.compile(r"[A-Za-z'-]+[.\"']?[ ,(:\n]+(?=[A-Z])")
+
+
+def _is_relation(word: str) -> bool:
+    plain = word.lower().removesuffix("'s").rstrip("'")
+    return plain in _KIN or plain in _STAFF or plain in _LINKS
+
+
+def _after_relation(text: str, anchors: Sequence[int]) -> Iterator[tuple[int, int]]:
     """After kin an unlisted name counts (`her son Xander`); after staff and `patient` only a listed one does."""
-    for capital in CAPITAL_WORD.finditer(text):
+    for anchor in anchors:
+        gap = _BEFORE_CAPITAL.match(text, anchor)
+        capital = CAPITAL_WORD.match(text, gap.end()) if gap else None
+        if capital is None:
+            continue
         start = capital.start()
         before = preceding_word(text, start)
         if not (before in _KIN or before in _STAFF or before in _LINKS):
@@ -130,8 +167,17 @@ def _after_relation(text: str) -> Iterator[tuple[int, int]]:
             yield start, end
 
 
-def _after_title(text: str) -> Iterator[tuple[int, int]]:
-    for match in _TITLE.finditer(text):
+def _is_title(word: str) -> bool:
+    return first_part(word).lower() in _TITLE_SET
+
+
+def _after_title(text: str, anchors: Sequence[int]) -> Iterator[tuple[int, int]]:
+    reached = 0
+    for anchor in anchors:
+        match = _TITLE.match(text, anchor) if anchor >= reached else None
+        if match is None:
+            continue
+        reached = match.end()
         if match.end() == len(text) or match[0][-1].isalpha():
             continue
         if match[0][0].islower() and "." not in match[0] and not _names_someone(text, match.end()):
@@ -141,15 +187,25 @@ def _after_title(text: str) -> Iterator[tuple[int, int]]:
             yield match.end(), end
 
 
+_ANY_WORD = re.compile(r"[A-Za-z'-]+")
+
+
 def _names_someone(text: str, start: int) -> bool:
-    word = re.compile(r"[A-Za-z'-]+").match(text, start)
+    word = _ANY_WORD.match(text, start)
     return word is not None and (word[0][0].isupper() or evidence(word[0]) is Evidence.NAME)
 
 
-def _after_label(text: str) -> Iterator[tuple[int, int]]:
-    for colon in _AFTER_LABEL.finditer(text):
-        label = _LABEL.search(text[max(0, colon.start() - 40) : colon.start()])
-        if label is None:
+def _ends_label(word: str) -> bool:
+    last = word.lower().rstrip("'").rpartition("-")[2].rpartition("'")[2]
+    return last in _LABEL_ENDS or last.endswith(("name", "names"))
+
+
+def _after_label(text: str, anchors: Sequence[int]) -> Iterator[tuple[int, int]]:
+    for anchor in anchors:
+        gap = _LABEL_GAP.match(text, anchor)
+        colon = _AFTER_LABEL.match(text, gap.end()) if gap else None
+        label = _LABEL.search(text[max(0, colon.start() - 40) : colon.start()]) if colon else None
+        if colon is None or label is None:
             continue
         start = colon.end()
         end = run_end(text, start, sure=True, lower=True)
@@ -168,19 +224,28 @@ def _unlisted_end(text: str, start: int) -> int:
     return words.end() if words and words[0].lower() not in TITLE_WORDS else 0
 
 
-def _before_credential(text: str) -> Iterator[tuple[int, int]]:
-    for match in _CREDENTIAL.finditer(text):
+def _is_credential_part(word: str) -> bool:
+    return first_part(word) in _CREDENTIAL_PARTS
+
+
+def _before_credential(text: str, anchors: Sequence[int]) -> Iterator[tuple[int, int]]:
+    for anchor in anchors:
+        comma = len(text[:anchor].rstrip())
+        match = _CREDENTIAL.match(text, comma - (text[comma - 1 : comma] == ","))
+        if match is None:
+            continue
         weak = match["word"] in _WEAK_CREDENTIALS and "," not in match["comma"]
         start = _start_before(text, match.start(), sure=not weak)
         if start is not None:
             yield start, match.start()
 
 
+_LAST_WORD = re.compile(r"(?P<word>[A-Z][A-Za-z]*(?:['-]+[A-Za-z]+)*)(?P<dot>\.?)$")
+
+
 def _start_before(text: str, end: int, *, sure: bool) -> int | None:
     """Where the name begins that ends at `end`; None where the word before is no name."""
-    last = re.compile(r"(?P<word>[A-Z][A-Za-z]*(?:['-]+[A-Za-z]+)*)(?P<dot>\.?)$").search(
-        text[max(0, end - 40) : end]
-    )
+    last = _LAST_WORD.search(text[max(0, end - 40) : end])
     if last is None:
         return None
     found = evidence(last["word"])
@@ -199,17 +264,30 @@ def _start_before(text: str, end: int, *, sure: bool) -> int | None:
     return start
 
 
-def _eponyms(text: str) -> Iterator[tuple[int, int]]:
-    for word in _WORD_START.finditer(text):
-        pattern = _EPONYMS.get(word[0].lower())
-        match = pattern.match(text, word.start()) if pattern else None
+def _starts_eponym(word: str) -> bool:
+    return first_part(word).lower() in _EPONYMS
+
+
+def _eponyms(text: str, anchors: Sequence[int]) -> Iterator[tuple[int, int]]:
+    for anchor in anchors:
+        word = _WORD_START.match(text, anchor)
+        match = _EPONYMS[word[0].lower()].match(text, anchor) if word else None
         if match:
             yield match.span()
 
 
-def _before_noun(text: str) -> Iterator[tuple[int, int]]:
+def _is_noun(word: str) -> bool:
+    return _WHOLE_NOUN.fullmatch(first_part(word)) is not None
+
+
+def _before_noun(text: str, anchors: Sequence[int]) -> Iterator[tuple[int, int]]:
     """Any capitalised word before the noun of an instrument, score or disease: `Kelly clamp`."""
-    return (match.span() for match in _BEFORE_NOUN.finditer(text))
+    reached = 0
+    for anchor in anchors:
+        word = _BEFORE_NOUN.search(text, max(reached, anchor - 60), anchor)
+        if word is not None:
+            reached = _ONE_WORD.match(text, anchor).end()  # type: ignore[union-attr]
+            yield word.start(), reached
 
 
 def _bare(eponym: str) -> str:
@@ -244,32 +322,22 @@ _NOUN = (
     "|table|frame|stand|levels?|phase|protocol|diet|exercises?"
 )
 _NOUNS = rf"(?i:(?:[\s-]+(?:{_NOUN})\b)*)"
-_BEFORE_NOUN = re.compile(rf"(?<![\w'-])[A-Z][a-z]+(?:-[A-Z][a-z]+)?(?:'s)?\s+(?:{_NOUN})\b")
+_BEFORE_NOUN = re.compile(r"(?<![\w'-])[A-Z][a-z]+(?:-[A-Z][a-z]+)?(?:'s)?\s+$")
+_WHOLE_NOUN = re.compile(_NOUN)
+_ONE_WORD = re.compile(r"[A-Za-z]+")
 _EPONYMS = _eponym_table()
 _WORD_START = re.compile(r"(?<![\w-])[A-Za-z]{2,}")
-_CAPITAL = r"[A-Z]"
 
-RULES: tuple[Rule, ...] = (
-    Rule("name.title", "NAME", rf"(?i)\b({_TITLES})\b", _after_title),
-    Rule("name.label", "NAME", r"(?i)[a-z]\s*[:=#-]\s*[a-z]", _after_label),
-    Rule("name.credential", "NAME", r"[A-Z][a-zA-Z.'-]+,?\s+[A-Z]", _before_credential),
-    Rule(
-        "name.relation",
-        "NAME",
-        r"(?i)\b(" + _RELATIONS + "|" + _STAFF_WORDS + r")\b[^.]{0,16}[\s(](?-i:[A-Z])",
-        _after_relation,
-    ),
-    Rule(
-        "name.phrase",
-        "NAME",
-        r"(?i)(name|goes by|known as|a\.?k\.?a|nee|formerly|prefers|called|i am|i'm|this is|signed"
-        r"|dictated|authored|transcribed|dear|hello|\bhi\b|sincerely|regards|thank)",
-        _after_phrase,
-    ),
-    Rule("name.listed", "NAME", _CAPITAL, listed_runs, tier="list"),
-    Rule("name.lower_case", "NAME", r"[a-z]{3}", lower_case_runs, tier="list"),
-    Rule("eponym", "KEEP", r"[A-Za-z]", _eponyms, tier="allow"),
-    Rule("eponym.noun", "KEEP", rf"[A-Z][a-z]+('s)?\s+({_NOUN})\b", _before_noun, tier="allow"),
+RULES: tuple[Rule | WordRule, ...] = (
+    WordRule("name.title", "NAME", _is_title, _after_title),
+    WordRule("name.label", "NAME", _ends_label, _after_label),
+    WordRule("name.credential", "NAME", _is_credential_part, _before_credential),
+    WordRule("name.relation", "NAME", _is_relation, _after_relation),
+    Rule("name.phrase", "NAME", _PHRASE_NEEDS, _after_phrase),
+    WordRule("name.listed", "NAME", may_be_listed, listed_runs, tier="list"),
+    WordRule("name.lower_case", "NAME", is_lower_case_name, lower_case_runs, tier="list"),
+    WordRule("eponym", "KEEP", _starts_eponym, _eponyms, tier="allow"),
+    WordRule("eponym.noun", "KEEP", _is_noun, _before_noun, tier="allow"),
 )
 
 

@@ -6,7 +6,7 @@ All functions read canonical text (see `text.canonical`), so patterns are ASCII.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from enum import Enum
 from functools import cache, lru_cache
 
@@ -295,13 +295,28 @@ PERSON_VERBS = re.compile(
 )
 
 
-def listed_runs(text: str) -> Iterator[tuple[int, int]]:
+def first_part(word: str) -> str:
+    """Return the letters of a word up to its first hyphen or apostrophe."""
+    return word.partition("-")[0].partition("'")[0]
+
+
+def may_be_listed(word: str) -> bool:
+    """Whether `listed_runs` could find a name at a word: what it asks of the word alone."""
+    if not word[0].isupper() or word.lower() in TITLE_WORDS:
+        return False
+    if len(word) == 1 or is_given(word) or is_any_given(word) or is_surname(word):
+        return True
+    return evidence(word) is Evidence.NAME_OR_WORD
+
+
+def listed_runs(text: str, anchors: Sequence[int]) -> Iterator[tuple[int, int]]:
     """Yield names found by lists alone: a given name and what follows it, `Surname, Given`, `Will Nguyen`, and
     a common surname before the verb of a person or after a word such as `with`.
     """
     reached = 0
-    for capital in CAPITAL_WORD.finditer(text):
-        if capital.start() < reached or (is_short_capitals(capital[0], text) and len(capital[0]) > 1):
+    for anchor in anchors:
+        capital = CAPITAL_WORD.match(text, anchor) if anchor >= reached else None
+        if capital is None or (is_short_capitals(capital[0], text) and len(capital[0]) > 1):
             continue
         end = _listed_end(text, capital)
         if end is not None:
@@ -363,11 +378,17 @@ _LOWER_SURNAME = re.compile(rf"\s(?:{_PARTICLES}\s)*(?P<word>[a-z]+(?:['-][a-z]+
 _LOWER_WORD = re.compile(r"(?<![\w.@/'-])[a-z]{3,}(?:-[a-z]+)?(?![\w@/]|\.\w|-)")
 
 
-def lower_case_runs(text: str) -> Iterator[tuple[int, int]]:
+def is_lower_case_name(word: str) -> bool:
+    """Whether a word begins with a given name that is evidence of a name even in lower case."""
+    return first_part(word) in lower_case_given_names()
+
+
+def lower_case_runs(text: str, anchors: Sequence[int]) -> Iterator[tuple[int, int]]:
     """Yield common given names in lower case, with a surname in lower case after them (`john smith`)."""
     names, last = lower_case_given_names(), surnames()
-    for match in _LOWER_WORD.finditer(text):
-        if match[0] not in names:
+    for anchor in anchors:
+        match = _LOWER_WORD.match(text, anchor)
+        if match is None or match[0] not in names:
             continue
         end = match.end()
         after = _LOWER_SURNAME.match(text, end)

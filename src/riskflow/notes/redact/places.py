@@ -213,13 +213,13 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "geo.unit",
         "GEO",
-        r"(?i)\b(apt|apartment)\b",
+        r"\b(apt|apartment)\.?\s*#?\s*([A-Za-z]?\d|[A-Z]\b)",
         matches(r"\b(?:apt|apartment)\.?\s*#?\s*(?=[A-Za-z]?\d|[A-Z]\b)[A-Za-z0-9-]+", flags=0),
     ),
     Rule(
         "geo.city_state_zip",
         "GEO",
-        r"[A-Z].*\d{5}",
+        rf"[A-Za-z'.-],?\s+({_STATE_CODES}|{_STATES})\.?,?\s+\d{{5}}",
         matches(rf"\b(?P<phi>{_CITY},?\s+(?:{_STATE_CODES}|{_STATES})\.?,?\s+\d{{5}}(?:-\d{{4}})?)(?!\d)"),
     ),
     Rule(
@@ -247,13 +247,13 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "geo.zip_after_state",
         "GEO",
-        r"\d{5}",
+        rf"\b({_STATE_CODES}|{_STATES})\.?,?\s+\d{{5}}",
         matches(rf"\b(?:{_STATE_CODES}|{_STATES})\.?,?\s+(?P<phi>\d{{5}}(?:-\d{{4}})?)(?![\d-])"),
     ),
     Rule(
         "geo.zip_labelled",
         "GEO",
-        r"(?i)(zip|postal)",
+        r"(?i)\b(zip|postal)(\s*code)?\W{0,4}(is|of|was)?\W{0,3}\d{5}",
         matches(
             r"\b(?:zip|postal)(?:\s*code)?\W{0,4}(?:is|of|was)?\W{0,3}(?P<phi>\d{5}(?:-?\d{4})?)(?!\d)",
             flags=_I,
@@ -269,15 +269,19 @@ RULES: tuple[Rule, ...] = (
             lambda m: folded(m["phi"].split()[0]) not in _NO_COUNTY,
         ),
     ),
-    Rule("geo.facility", "GEO", rf"[A-Z].*(?i:{_FACILITY})", _facility),
+    Rule(
+        "geo.facility",
+        "GEO",
+        rf"[A-Z][\w'&.-]*([ ]+(of|the|and|at|&|for|in))?[ ]+(?i:{_FACILITY})\b",
+        _facility,
+    ),
     Rule(
         "geo.lives_in",
         "GEO",
-        r"(?i)\b(liv|resid|moved|native|born|raised|grew|travel|relocat|hometown|trans|home|house|farm"
-        r"|apart|flew|visit|drove|city|town|village|birthplace|county)",
+        rf"\b(?i:{_LIVES}\s+(the\s+)?)[A-Z]",
         _after(r"\b" + _LIVES),
     ),
-    Rule("name.employer", "NAME", r"(?i)\b(employe|work|job|retired)", _after(r"\b" + _EMPLOYED)),
+    Rule("name.employer", "NAME", rf"\b(?i:{_EMPLOYED}\s+(the\s+)?)[A-Z]", _after(r"\b" + _EMPLOYED)),
     Rule(
         "geo.coordinates",
         "GEO",

@@ -11,6 +11,7 @@ from types import ModuleType
 
 import polars as pl
 
+from riskflow.notes.redact.index import Anchor, WordIndex
 from riskflow.notes.redact.spans import Detection, span_frame
 from riskflow.notes.redact.text import canonical_series
 
@@ -29,6 +30,26 @@ class Rule:
     kind: str
     needs: str
     find: Callable[[str], Offsets]
+    tier: str = "rule"
+
+    @property
+    def source(self) -> str:
+        """The source of this rule's spans."""
+        return f"{self.tier}:{self.id}"
+
+
+@dataclass(frozen=True)
+class WordRule:
+    """Finds one kind of identifier in canonical text at certain words, which the index of words knows already.
+
+    `anchor` says of a word whether to look there, whatever stands beside it; `find` gets a text and the offsets of
+    all such words in it.
+    """
+
+    id: str
+    kind: str
+    anchor: Anchor
+    find: Callable[[str, Sequence[int]], Offsets]
     tier: str = "rule"
 
     @property
@@ -57,21 +78,33 @@ def matches(
 
 @dataclass(frozen=True)
 class RuleDetector:
-    """Runs rules over texts; one text is looked at in Python only by the rules whose `needs` it meets."""
+    """Runs rules over texts; a text is looked at in Python only by the rules whose `needs` or `anchor` it meets."""
 
-    rules: tuple[Rule, ...]
+    rules: tuple[Rule | WordRule, ...]
     version: str
 
     def detect(self, texts: Sequence[str]) -> Detection:
         """Return the spans of all rules, unmerged; rules do not fail on a text."""
         column = canonical_series(pl.Series("text", texts, dtype=pl.String))
-        return Detection(span_frame(row for rule in self.rules for row in _rows(rule, column)))
+        index, plain = WordIndex.of(column), column.to_list()
+        found = (
+            _word_rows(rule, plain, index) if isinstance(rule, WordRule) else _rows(rule, column, plain)
+            for rule in self.rules
+        )
+        return Detection(span_frame(row for rows in found for row in rows))
 
 
-def _rows(rule: Rule, texts: pl.Series) -> Iterator[tuple[int, int, int, str, str]]:
-    hits = texts.str.contains(rule.needs).arg_true()
-    for text_id, text in zip(hits.to_list(), texts.gather(hits).to_list(), strict=True):
-        for start, end in rule.find(text):
+def _rows(rule: Rule, texts: pl.Series, plain: Sequence[str]) -> Iterator[tuple[int, int, int, str, str]]:
+    for text_id in texts.str.contains(rule.needs).arg_true().to_list():
+        for start, end in rule.find(plain[text_id]):
+            yield text_id, start, end, rule.kind, rule.source
+
+
+def _word_rows(
+    rule: WordRule, plain: Sequence[str], index: WordIndex
+) -> Iterator[tuple[int, int, int, str, str]]:
+    for text_id, starts in index.places(rule.anchor):
+        for start, end in rule.find(plain[text_id], starts):
             yield text_id, start, end, rule.kind, rule.source
 
 

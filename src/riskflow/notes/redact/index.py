@@ -1,0 +1,62 @@
+"""Where the words of many texts are: found once for all rules, so that a rule looks only where its words stand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+_PIECE = r"[A-Za-z]+(?:['-]+[A-Za-z]+)*'?|[^A-Za-z]+"
+"""A word with its hyphens and apostrophes, or all up to the next word: every character is in one piece."""
+
+Anchor = Callable[[str], bool]
+"""Whether a word is one at which a rule looks."""
+
+
+@dataclass(frozen=True)
+class WordIndex:
+    """The words of texts of canonical text: `words`, the different ones; where each stands by row and offset.
+
+    `codes` is the place in `words` of each word that stands somewhere, `rows` the number of its text, `starts` its
+    offset there; in order of row and offset.
+    """
+
+    words: list[str]
+    codes: npt.NDArray[np.int64]
+    rows: npt.NDArray[np.int64]
+    starts: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, texts: pl.Series) -> WordIndex:
+        """Return the index of texts (no nulls)."""
+        pieces = texts.str.extract_all(_PIECE)
+        counts = pieces.list.len().to_numpy().astype(np.int64)
+        flat = pieces.explode().drop_nulls()
+        if flat.is_empty():
+            nothing = np.zeros(0, np.int64)
+            return cls([], nothing, nothing, nothing)
+        sizes = flat.str.len_chars().to_numpy().astype(np.int64)
+        rows = np.repeat(np.arange(len(texts)), counts)
+        ends = np.cumsum(sizes)
+        before = np.concatenate([[0], ends])[np.cumsum(counts) - counts]
+        starts = ends - sizes - before[rows]
+        unique = flat.unique(maintain_order=True)
+        codes = flat.replace_strict(unique, np.arange(len(unique)), return_dtype=pl.Int64).to_numpy()
+        is_word = unique.str.contains("^[A-Za-z]").to_numpy()
+        kept = is_word[codes]
+        return cls(unique.to_list(), codes[kept], rows[kept], starts[kept])
+
+    def places(self, anchor: Anchor) -> Iterator[tuple[int, list[int]]]:
+        """Yield (row, offsets) of every text with words that the anchor accepts."""
+        wanted = np.fromiter((anchor(word) for word in self.words), bool, len(self.words))
+        found = np.flatnonzero(wanted[self.codes])
+        if not len(found):
+            return
+        rows, starts = self.rows[found], self.starts[found].tolist()
+        borders = [0, *(np.flatnonzero(np.diff(rows)) + 1).tolist(), len(rows)]
+        for first, last in pairwise(borders):
+            yield int(rows[first]), starts[first:last]
