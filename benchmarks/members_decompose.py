@@ -14,7 +14,8 @@ from riskflow.config.members_runs import MembersDecompositionSection
 from riskflow.members.decomposition import ScenarioRuns, decomposed
 from riskflow.members.definitions import load
 from riskflow.members.demo import DemoSpec, generate
-from riskflow.members.ingest import validated_diagnoses, validated_drugs, validated_spans
+from riskflow.members.ingest import validated_spans
+from riskflow.members.ingest_evidence import validated_diagnoses, validated_drugs
 from riskflow.members.ingest_sources import DIAGNOSES_SHAPE, DRUGS_SHAPE, SPANS_SHAPE, typed
 from riskflow.members.scenarios import DataSet, ScenarioScores
 from riskflow.members.tables.load import folder

@@ -23,6 +23,7 @@ YEAR = 2025
 DIAGNOSES, DRUGS = 8, 2  # rows per member
 PAID_DIAGNOSES, PAID_DRUGS = 0.3, 0.15  # share of rows whose code the model knows
 METALS, SHARES = ("silver", "bronze", "gold", "platinum", "catastrophic"), (0.5, 0.3, 0.12, 0.05, 0.03)
+SUBSIDISED = (3, 4, 2, 6, 1)  # a CSR indicator of each metal in that year
 
 
 @dataclass(frozen=True)
@@ -39,14 +40,15 @@ def population(members: int, tables: TableSet, seed: int = 5) -> Population:
     rng = np.random.default_rng(seed)
     ids = pl.Series("member_id", np.arange(members)).cast(pl.String).str.zfill(9)
     start = np.datetime64(f"{YEAR}-01-01")
+    metal = rng.choice(len(METALS), members, p=SHARES)
     spans = pl.DataFrame(
         {
             "member_id": ids,
             "span_id": pl.repeat("1", members, eager=True),
             "sex": pl.Series(["M", "F"]).gather(rng.integers(0, 2, members)),
             "date_of_birth": (start - rng.integers(0, 64 * 365, members)).astype("datetime64[D]"),
-            "metal": pl.Series(METALS).gather(rng.choice(len(METALS), members, p=SHARES)),
-            "csr_indicator": rng.integers(1, 4, members),
+            "metal": pl.Series(METALS).gather(metal),
+            "csr_indicator": np.where(rng.random(members) < 0.5, np.array(SUBSIDISED)[metal], 1),
             **{name: pl.repeat(value, members, eager=True) for name, value in _CONSTANTS.items()},
             "enrolment_start": np.full(members, start),
             "enrolment_end": (
@@ -71,6 +73,7 @@ def population(members: int, tables: TableSet, seed: int = 5) -> Population:
             "member_id": ids.gather(np.repeat(np.arange(members), DRUGS)),
             "ndc": _drawn(rng, rows, known, unpaid, PAID_DRUGS),
             "hcpcs": pl.Series([None] * rows, dtype=pl.String),
+            "service_date": (start + rng.integers(0, 365, rows)).astype("datetime64[D]"),
         }
     )
     return Population(spans, diagnoses, drugs)

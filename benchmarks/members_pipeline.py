@@ -68,7 +68,7 @@ def score(base, members):
 def publish(base, members):
     warehouse.run(
         current=base / "run.parquet",
-        current_tables=[base / "scores.parquet"],
+        current_tables=[base / f"{name}.parquet" for name in ("scores", "rejected", "spans")],
         prior_tables=[],
         comparison_tables=[],
         decomposition_tables=[],

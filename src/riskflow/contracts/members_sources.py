@@ -16,6 +16,8 @@ from riskflow.contracts.base import (
 
 METALS = ("platinum", "gold", "silver", "bronze", "catastrophic")
 SEXES = ("M", "F")
+# A letter, then two characters of which one is a digit (E11, C7A, QA0 of FY 2026), then up to four more.
+ICD_10 = r"^[A-Z](?:[0-9][0-9A-Z]|[A-Z][0-9])[0-9A-Z]{0,4}$"
 
 RAW_SPANS = Contract(
     name="members_raw_spans",
@@ -121,7 +123,7 @@ DIAGNOSES = Contract(
         "code": column(
             pl.String,
             "ICD-10-CM code, upper case, no dot",
-            matches(r"^[A-Z][0-9][0-9A-Z][0-9A-Z]{0,4}$", "is an ICD-10-CM code without a dot"),
+            matches(ICD_10, "is an ICD-10-CM code without a dot"),
         ),
         "service_date": column(pl.Date, "Date of service"),
         "bill_type": column(pl.String, "UB-04 type of bill", nullable=True),

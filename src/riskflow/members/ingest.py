@@ -1,8 +1,8 @@
-"""Validate raw member tables: normalise codes, quarantine what breaks a rule, lose nothing.
+"""Validate raw enrolment spans: normalise, quarantine what breaks a rule, lose nothing.
 
-The rules are listed in SPAN_RULES, DIAGNOSIS_RULES and DRUG_RULES. What CMS's own edits reject (code not
-valid on the date, age, sex, service date outside the year) is no fault of the row: the engine reports it in
-the table of rejected diagnoses.
+The rules are listed in SPAN_RULES here, DIAGNOSIS_RULES and DRUG_RULES in ingest_evidence. What CMS's own
+edits reject (code not valid on the date, age, sex, service date outside the year) is no fault of the row: the
+engine reports it in the table of rejected diagnoses.
 """
 
 from __future__ import annotations
@@ -11,18 +11,13 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from riskflow.contracts.members_sources import DIAGNOSES, DRUGS, METALS, SPANS
+from riskflow.contracts.members_sources import METALS, SPANS
 from riskflow.errors import RiskflowError
 from riskflow.members import csr
-from riskflow.members.ndc import ndc_11, ndc_is_ambiguous
+from riskflow.members.ingest_evidence import NO_MEMBER, REPEATED, UNREADABLE
 from riskflow.quarantine import QUARANTINE, Rule, Split, assert_conserved, split
 
 _MARKETS = ("individual", "small_group", "merged")
-_ICD_10 = r"^[A-Z][0-9][0-9A-Z][0-9A-Z]{0,4}$"
-_UNREADABLE = "a cell is not the date (YYYY-MM-DD) or number it should be"
-_NO_MEMBER = "member_id is missing"
-_UNKNOWN_MEMBER = "the member has no enrolment span that was kept"
-_REPEATED = "the row repeats another row"
 
 
 def validated_spans(raw: pl.DataFrame, year: int, *, keep_row: bool = False) -> Split:
@@ -38,34 +33,6 @@ def validated_spans(raw: pl.DataFrame, year: int, *, keep_row: bool = False) -> 
     apart = _split(_with_overlaps(single.kept), _OVERLAP_RULES, keep_row)
     kept = _cut_to_year(pl.concat([alone, apart.kept.select(alone.columns)]), year)
     return _joined(raw, kept, [rows, whole, single, apart], list(SPANS.schema))
-
-
-def validated_diagnoses(raw: pl.DataFrame, spans: pl.DataFrame, *, keep_row: bool = False) -> Split:
-    """Return the diagnoses of members with a span in the DIAGNOSES contract, and the quarantine."""
-    code = pl.col("code").str.strip_chars().str.to_uppercase().str.replace_all(".", "", literal=True)
-    frame = _with_known_member(raw.with_columns(code), spans)
-    rows = _split(frame, DIAGNOSIS_RULES, keep_row)
-    content = ["service_date", "code", "bill_type", "procedure", "claim_kind"]
-    once = _split(
-        _ordered(rows.kept, content), [Rule("diagnosis-repeated", _REPEATED, ~pl.col("repeats"))], keep_row
-    )
-    return _joined(raw, _numbered(once.kept, "diagnosis_id"), [rows, once], list(DIAGNOSES.schema))
-
-
-def validated_drugs(raw: pl.DataFrame, spans: pl.DataFrame, *, keep_row: bool = False) -> Split:
-    """Return the drugs of members with a span in the DRUGS contract, NDCs as 11 digits, and the quarantine."""
-    frame = _with_known_member(
-        raw.with_columns(
-            ndc_11(pl.col("ndc")).alias("ndc_11"),
-            pl.col("hcpcs").str.strip_chars().str.to_uppercase(),
-        ),
-        spans,
-    )
-    rows = _split(frame, DRUG_RULES, keep_row)
-    digits = rows.kept.drop("ndc").rename({"ndc_11": "ndc"})
-    ordered = _ordered(digits, ["service_date", "ndc", "hcpcs"])
-    once = _split(ordered, [Rule("drug-repeated", _REPEATED, ~pl.col("repeats"))], keep_row)
-    return _joined(raw, _numbered(once.kept, "drug_id"), [rows, once], list(DRUGS.schema))
 
 
 def assert_population(spans: pl.DataFrame, read: int, year: int) -> None:
@@ -101,8 +68,8 @@ def _normalised_spans(raw: pl.DataFrame, year: int) -> pl.DataFrame:
 def _span_rules(year: int) -> list[Rule]:
     start, end, birth = pl.col("enrolment_start"), pl.col("enrolment_end"), pl.col("date_of_birth")
     return [
-        Rule("span-unreadable", _UNREADABLE, ~pl.col("unreadable")),
-        Rule("span-member-missing", _NO_MEMBER, pl.col("member_id").is_not_null()),
+        Rule("span-unreadable", UNREADABLE, ~pl.col("unreadable")),
+        Rule("span-member-missing", NO_MEMBER, pl.col("member_id").is_not_null()),
         Rule(
             "span-dates-missing",
             "enrolment_start or enrolment_end is missing",
@@ -149,7 +116,7 @@ SPAN_RULES = (
     "span-overlap",
 )
 _WHOLE_SPAN_RULES = [
-    Rule("span-repeated", _REPEATED, ~pl.col("repeats")),
+    Rule("span-repeated", REPEATED, ~pl.col("repeats")),
     Rule("span-id-repeated", "span_id is repeated within the member", ~pl.col("repeats_id")),
 ]
 _MEMBER_RULES = [
@@ -166,44 +133,6 @@ _OVERLAP_RULES = [
         ~pl.col("overlaps"),
     )
 ]
-DIAGNOSIS_RULES = (
-    Rule("diagnosis-unreadable", _UNREADABLE, ~pl.col("unreadable")),
-    Rule("diagnosis-member-missing", _NO_MEMBER, pl.col("member_id").is_not_null()),
-    Rule("diagnosis-date-missing", "service_date is missing", pl.col("service_date").is_not_null()),
-    Rule("diagnosis-code-missing", "code is missing", pl.col("code").is_not_null()),
-    Rule(
-        "diagnosis-code-malformed",
-        "code does not have the shape of an ICD-10-CM code",
-        pl.col("code").str.contains(_ICD_10),
-    ),
-    Rule("diagnosis-member-unknown", _UNKNOWN_MEMBER, pl.col("known")),
-)
-DRUG_RULES = (
-    Rule("drug-unreadable", _UNREADABLE, ~pl.col("unreadable")),
-    Rule("drug-member-missing", _NO_MEMBER, pl.col("member_id").is_not_null()),
-    Rule("drug-date-missing", "service_date is missing", pl.col("service_date").is_not_null()),
-    Rule(
-        "drug-code-missing",
-        "ndc and hcpcs are missing",
-        pl.col("ndc").is_not_null() | pl.col("hcpcs").is_not_null(),
-    ),
-    Rule(
-        "drug-ndc-ambiguous",
-        "ndc has nine or ten digits and no dashes that tell its segments: more than one drug fits",
-        ~ndc_is_ambiguous(pl.col("ndc")).fill_null(False),
-    ),
-    Rule(
-        "drug-ndc-malformed",
-        "ndc is not 11 digits, nor 4-4-2, 5-3-2, 5-4-1 or 5-4-2",
-        pl.col("ndc").is_null() | pl.col("ndc_11").is_not_null(),
-    ),
-    Rule(
-        "drug-hcpcs-malformed",
-        "hcpcs is not five letters or digits",
-        pl.col("hcpcs").is_null() | pl.col("hcpcs").str.contains(r"^[A-Z0-9]{5}$"),
-    ),
-    Rule("drug-member-unknown", _UNKNOWN_MEMBER, pl.col("known")),
-)
 
 
 def _split(frame: pl.DataFrame, rules: Sequence[Rule], keep_row: bool) -> Split:
@@ -254,30 +183,9 @@ def _cut_to_year(frame: pl.DataFrame, year: int) -> pl.DataFrame:
     )
 
 
-def _with_known_member(frame: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
-    members = spans.select("member_id").unique().with_columns(pl.lit(True).alias("known"))
-    return frame.join(members, on="member_id", how="left", maintain_order="left").with_columns(
-        pl.col("known").fill_null(False)
-    )
-
-
-def _ordered(frame: pl.DataFrame, content: Sequence[str]) -> pl.DataFrame:
-    """Sort within members by content and mark rows that repeat the one before."""
-    ordered = frame.sort(["member_id", *content, "line"])
-    return ordered.with_columns(_same_as_before(["member_id", *content]).alias("repeats"))
-
-
 def _same_as_before(columns: Sequence[str]) -> pl.Expr:
     same = pl.all_horizontal([pl.col(name).eq_missing(pl.col(name).shift(1)) for name in columns])
     return same & (pl.int_range(pl.len()) > 0)
-
-
-def _numbered(ordered: pl.DataFrame, name: str) -> pl.DataFrame:
-    """Number the rows within each member; the frame is sorted by member."""
-    begins = pl.col("member_id").ne_missing(pl.col("member_id").shift(1))
-    place = pl.int_range(pl.len(), dtype=pl.Int32)
-    first = pl.when(begins).then(place).forward_fill()
-    return ordered.with_columns((place - first + 1).cast(pl.Int32).alias(name))
 
 
 def _joined(raw: pl.DataFrame, kept: pl.DataFrame, parts: Sequence[Split], columns: Sequence[str]) -> Split:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import polars as pl
 from riskflow import duck
 from riskflow.errors import RiskflowError
 
+BATCH_ROWS = 1 << 19
 SPAN_COLUMNS: dict[str, pl.DataType] = {
     "member_id": pl.String(),
     "sex": pl.String(),
@@ -87,12 +88,19 @@ def read_table(source: TableSource, shape: TableShape) -> pl.DataFrame:
 
     `unreadable` marks rows with a cell that is not the date (YYYY-MM-DD) or number it should be.
     """
-    raw = _raw(source, shape.name)
+    return pl.concat(read_batches(source, shape))
+
+
+def read_batches(source: TableSource, shape: TableShape) -> Iterator[pl.DataFrame]:
+    """Yield the rows of `read_table` in their order, at most BATCH_ROWS at a time: a table need not fit in memory."""
     names = {ours: theirs for ours, theirs in (source.columns or {}).items() if theirs}
-    _check_columns(raw, names, shape, source.path)
-    return typed(
-        raw, names, shape, f"{shape.name}: {source.path.name}", first_line=2 if _is_csv(source.path) else 1
-    )
+    line = 2 if _is_csv(source.path) else 1
+    told = f"{shape.name}: {source.path.name}"
+    for number, raw in enumerate(_raw(source, shape.name)):
+        if number == 0:
+            _check_columns(raw, names, shape, source.path)
+        yield typed(raw, names, shape, told, first_line=line)
+        line += raw.height
 
 
 def typed(
@@ -118,42 +126,56 @@ def typed(
     )
 
 
-def _raw(source: TableSource, name: str) -> pl.DataFrame:
+def _raw(source: TableSource, name: str) -> Iterator[pl.DataFrame]:
+    """Yield the file's rows in batches; one without rows for a table that has none."""
     path = source.path
     if not path.is_file():
         raise RiskflowError(
             f"members.source.{name}.path: no such file: {path}", "give a .csv, .parquet or .duckdb file"
         )
     if _is_csv(path):
-        return pl.read_csv(path, infer_schema=False)
-    if path.suffix == ".parquet":
-        return pl.read_parquet(path, glob=False)
-    if path.suffix in (".duckdb", ".db"):
-        return _from_duckdb(source, name)
-    raise RiskflowError(
-        f"members.source.{name}.path: cannot read {path.suffix or 'a file without suffix'}",
-        "give a .csv, .csv.gz, .parquet or .duckdb file",
-    )
+        yield from _batches(pl.scan_csv(path, infer_schema=False, glob=False))
+    elif path.suffix == ".parquet":
+        yield from _batches(pl.scan_parquet(path, glob=False))
+    elif path.suffix in (".duckdb", ".db"):
+        yield from _from_duckdb(source, name)
+    else:
+        raise RiskflowError(
+            f"members.source.{name}.path: cannot read {path.suffix or 'a file without suffix'}",
+            "give a .csv, .csv.gz, .parquet or .duckdb file",
+        )
+
+
+def _batches(rows: pl.LazyFrame) -> Iterator[pl.DataFrame]:
+    empty = True
+    for batch in rows.collect_batches(chunk_size=BATCH_ROWS, maintain_order=True):
+        empty = False
+        yield batch
+    if empty:
+        yield pl.DataFrame(schema=rows.collect_schema())
 
 
 def _is_csv(path: Path) -> bool:
     return path.name.endswith((".csv", ".csv.gz"))
 
 
-def _from_duckdb(source: TableSource, name: str) -> pl.DataFrame:
+def _from_duckdb(source: TableSource, name: str) -> Iterator[pl.DataFrame]:
     if not source.table:
         raise RiskflowError(
             f"members.source.{name}.table is empty", f"name the table or view inside {source.path.name}"
         )
     with duck.connect(source.path, read_only=True) as connection:
         try:
-            rows: pl.DataFrame = connection.table(source.table).pl()
-            return rows
+            table = connection.table(source.table)
         except duckdb.CatalogException:
             raise RiskflowError(
                 f"members.source.{name}.table: {source.path.name} has no table or view {source.table}",
                 "write it as schema.name, as `SHOW ALL TABLES` tells it",
             ) from None
+        reader = table.to_arrow_reader(BATCH_ROWS)
+        yield pl.DataFrame(pl.from_arrow(reader.schema.empty_table()))
+        for batch in reader:
+            yield pl.DataFrame(pl.from_arrow(batch))
 
 
 def _check_columns(raw: pl.DataFrame, names: Mapping[str, str], shape: TableShape, path: Path) -> None:

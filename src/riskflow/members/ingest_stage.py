@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
 from riskflow import artifacts
 from riskflow.config.members import MembersIngestStage, MembersTable
+from riskflow.contracts.base import Contract
 from riskflow.contracts.members_sources import DIAGNOSES, DRUGS, SPANS
-from riskflow.members.ingest import (
-    assert_population,
-    validated_diagnoses,
-    validated_drugs,
-    validated_spans,
-)
+from riskflow.members.ingest import assert_population, validated_spans
+from riskflow.members.ingest_evidence import validated_diagnoses, validated_drugs
 from riskflow.members.ingest_sources import (
     DIAGNOSES_SHAPE,
     DRUGS_SHAPE,
     SPANS_SHAPE,
     TableShape,
     TableSource,
-    read_table,
+    read_batches,
 )
 from riskflow.quarantine import QUARANTINE, Split
 from riskflow.receipts import Receipt
@@ -40,36 +39,53 @@ def run(
     config: MembersIngestStage,
 ) -> Receipt:
     """Write the validated spans, diagnoses and drugs of a benefit year, and the quarantine of all three."""
-    parts: dict[str, tuple[int, Split]] = {}
-    raw = _read(spans_source, config.source.spans, SPANS_SHAPE, config)
-    people = validated_spans(raw, year)
-    assert_population(people.kept, raw.height, year)
-    parts["spans"] = raw.height, people
-    artifacts.write(people.kept, spans, SPANS)
-    raw = _read(diagnoses_source, config.source.diagnoses, DIAGNOSES_SHAPE, config)
-    claims = validated_diagnoses(raw, people.kept)
-    parts["diagnoses"] = raw.height, claims
-    artifacts.write(claims.kept, diagnoses, DIAGNOSES)
-    raw = _read(drugs_source, config.source.drugs, DRUGS_SHAPE, config)
-    fills = validated_drugs(raw, people.kept)
-    parts["drugs"] = raw.height, fills
-    artifacts.write(fills.kept, drugs, DRUGS)
-    bad = pl.concat([part.quarantined for _, part in parts.values()])
+    source = config.source
+    people = validated_spans(pl.concat(_read(spans_source, source.spans, SPANS_SHAPE, config)), year)
+    assert_population(people.kept, people.quarantined.height, year)
+    members = people.kept.select("member_id")
+    raw = _read(diagnoses_source, source.diagnoses, DIAGNOSES_SHAPE, config)
+    parts = [
+        _written("spans", people, spans, SPANS),
+        _written("diagnoses", validated_diagnoses(raw, members), diagnoses, DIAGNOSES),
+    ]
+    raw = _read(drugs_source, source.drugs, DRUGS_SHAPE, config)
+    parts.append(_written("drugs", validated_drugs(raw, members), drugs, DRUGS))
+    bad = pl.concat([part.quarantined for part in parts])
     artifacts.write(bad, quarantine, QUARANTINE)
-    return _receipt(parts, bad, people.kept)
+    return _receipt(parts, bad, members)
 
 
-def _read(path: Path, table: MembersTable, shape: TableShape, config: MembersIngestStage) -> pl.DataFrame:
+@dataclass(frozen=True)
+class Table:
+    """What became of a raw table: its kept rows are written, those in quarantine are here."""
+
+    name: str
+    kept: int
+    quarantined: pl.DataFrame
+
+
+def _written(name: str, part: Split, path: Path, contract: Contract) -> Table:
+    artifacts.write(part.kept, path, contract)
+    return Table(name, part.kept.height, part.quarantined)
+
+
+def _read(
+    path: Path, table: MembersTable, shape: TableShape, config: MembersIngestStage
+) -> Iterator[pl.DataFrame]:
     if config.source.kind == "demo":
-        return read_table(TableSource(path), shape)
-    return read_table(TableSource(path, table.table, table.columns), shape)
+        return read_batches(TableSource(path), shape)
+    return read_batches(TableSource(path, table.table, table.columns), shape)
 
 
-def _receipt(parts: dict[str, tuple[int, Split]], bad: pl.DataFrame, spans: pl.DataFrame) -> Receipt:
-    read = sum(count for count, _ in parts.values())
-    counts = {"read": read, "kept": read - bad.height, "quarantined": bad.height}
-    for table, (rows, part) in parts.items():
-        counts |= {f"{table}_read": rows, f"{table}_kept": part.kept.height}
+def _receipt(parts: Sequence[Table], bad: pl.DataFrame, spans: pl.DataFrame) -> Receipt:
+    """Return the counts; that each table's rows read were kept or quarantined is asserted where it is validated."""
+    kept = sum(part.kept for part in parts)
+    counts = {"read": kept + bad.height, "kept": kept, "quarantined": bad.height}
+    for part in parts:
+        counts |= {
+            f"{part.name}_read": part.kept + part.quarantined.height,
+            f"{part.name}_kept": part.kept,
+        }
     by_rule = dict(bad.group_by("rule_id").len().sort("rule_id").iter_rows())
     return Receipt(
         counts=counts | {"members": spans["member_id"].n_unique()}, facts={"quarantined_by_rule": by_rule}

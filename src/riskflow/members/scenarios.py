@@ -7,7 +7,6 @@ enrollees per data set, marks of diagnoses and drugs, and raw scores, which cost
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -25,6 +24,7 @@ from riskflow.members.engine.enrolment import Enrolment, Floats, enrolment
 from riskflow.members.engine.evidence import mark_diagnoses, mark_drugs
 from riskflow.members.engine.marks import Block, Marks
 from riskflow.members.engine.score import UNITS_PER_ONE, Prices, block_values, priced
+from riskflow.members.parallel import threads
 from riskflow.members.tables.load import LATEST, TableSet
 
 Piece = TypeVar("Piece")
@@ -230,8 +230,7 @@ def raw_scores(enrolled: Enrolment, marks: list[Marks], prices: list[Prices]) ->
     """
     by_metal = np.zeros((len(METALS), enrolled.units))
     work = partial(_score_block, enrolled, marks[0], prices, by_metal)
-    workers = int(os.environ.get("POLARS_MAX_THREADS") or os.cpu_count() or 1)
-    with ThreadPoolExecutor(workers) as pool:
+    with ThreadPoolExecutor(threads()) as pool:
         list(pool.map(work, *(part.blocks() for part in marks)))
     spans: Floats = by_metal[enrolled.metal, enrolled.unit_of_span] / UNITS_PER_ONE
     return spans

@@ -72,9 +72,10 @@ def publish(
         return 0
     bound = {"run_id": run_id, "path": str(path), **(values or {})}
     execute_script(connection, resources.text(__package__, target.script), bound)
+    inserted = connection.fetchone()  # the scripts end with the INSERT into their table
     note = {**key, "digest": artifact.digest, "rows": artifact.rows}
     connection.execute(resources.text(__package__, "publish_note.sql"), note)
-    return artifact.rows
+    return int(inserted[0]) if inserted else 0
 
 
 def publish_run(
@@ -125,6 +126,7 @@ def run(
     }
     counts: dict[str, int] = {}
     with transaction(warehouse_file) as connection:
+        execute_script(connection, resources.text(__package__, "publish_settings.sql"))
         prepare(connection)
         for path, tables in parts.values():
             if path is not None:

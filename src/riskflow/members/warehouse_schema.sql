@@ -85,6 +85,13 @@ CREATE TABLE IF NOT EXISTS main_intermediate.rejected_evidence (
     reason VARCHAR NOT NULL
 );
 
+CREATE TABLE IF NOT EXISTS main_intermediate.unpaid_codes (
+    run_id VARCHAR NOT NULL,
+    kind VARCHAR NOT NULL,
+    code VARCHAR,
+    row_count BIGINT NOT NULL
+);
+
 CREATE TABLE IF NOT EXISTS main_analytics.run_comparison (
     run_id VARCHAR NOT NULL,
     run_id_a VARCHAR NOT NULL,

@@ -5,12 +5,15 @@ from datetime import date
 
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from riskflow import artifacts
 from riskflow.config.members import MembersModelSection, MembersScoreStage
 from riskflow.contracts.members_scores import REJECTED, SCORES
 from riskflow.contracts.members_sources import DIAGNOSES, DRUGS, SPANS
 from riskflow.errors import RiskflowError
+from riskflow.members.engine import stage
 from riskflow.members.engine.stage import run
 from riskflow.members.tables import load
 from riskflow.program import run_program
@@ -92,6 +95,32 @@ def test_the_same_shard_gives_the_same_bytes(shard):
     first = [shard[name].read_bytes() for name in ("output", "rejected")]
     run(**shard, config=config())
     assert [shard[name].read_bytes() for name in ("output", "rejected")] == first
+
+
+def test_slices_change_no_byte_and_evidence_of_members_without_a_span_is_told(shard, monkeypatch):
+    claims = artifacts.read(shard["diagnoses"], DIAGNOSES)
+    strangers = [claims.head(1).with_columns(member_id=pl.lit(name)) for name in ("0", "aa", "z")]
+    artifacts.write(pl.concat([claims, *strangers]), shard["diagnoses"], DIAGNOSES)
+    receipt = run(**shard, config=config())
+    assert receipt.counts["diagnoses"] == 6
+    assert receipt.facts["not_counted"]["diagnosis: member_not_enrolled"] == 3
+    first = [shard[name].read_bytes() for name in ("output", "rejected")]
+    monkeypatch.setattr(stage, "SLICE_SPANS", 1)
+    assert run(**shard, config=config()).counts == receipt.counts
+    assert [shard[name].read_bytes() for name in ("output", "rejected")] == first
+
+
+@given(st.lists(st.integers(0, 30), max_size=40), st.integers(1, 9))
+def test_slices_hold_every_span_once_and_own_every_member_once(members, rows):
+    ids = pl.Series("member_id", sorted(f"{one:02d}" for one in members), dtype=pl.String)
+    parts = list(stage.slices(ids.to_frame(), rows))
+    assert pl.concat(part.spans for part in parts)["member_id"].equals(ids)
+    owners = pl.DataFrame({"member_id": [f"{one:02d}" for one in range(32)]}).select(
+        part.owns.cast(pl.Int64).alias(str(number)) for number, part in enumerate(parts)
+    )
+    assert set(owners.sum_horizontal()) == {1}
+    for part in parts:
+        assert part.spans.filter(part.owns).height == part.spans.height
 
 
 def test_tables_of_another_year_than_the_config_asks_for_are_an_error(shard):

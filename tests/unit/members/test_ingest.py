@@ -2,17 +2,19 @@ import gzip
 from datetime import date
 
 import duckdb
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from riskflow.contracts.members_sources import DIAGNOSES, DRUGS, SPANS
+from riskflow.contracts.members_sources import DIAGNOSES, DRUGS, ICD_10, SPANS
 from riskflow.errors import RiskflowError
-from riskflow.members import ingest
+from riskflow.members import ingest, ingest_evidence
 from riskflow.members.demo import DemoSpec, generate
-from riskflow.members.ingest import validated_diagnoses, validated_drugs, validated_spans
+from riskflow.members.ingest import validated_spans
+from riskflow.members.ingest_evidence import validated_diagnoses, validated_drugs
 from riskflow.members.ingest_sources import (
     DIAGNOSES_SHAPE,
     DRUGS_SHAPE,
@@ -20,7 +22,9 @@ from riskflow.members.ingest_sources import (
     TableSource,
     read_table,
     typed,
-)
+)from riskflow.members.ndc import ndc_11
+from riskflow.members.tables.load import folder, load
+from riskflow.members.texts import packed
 
 GOOD = {
     "member_id": "A",
@@ -187,6 +191,7 @@ def diagnoses(*rows):
         ({"service_date": None}, "diagnosis-date-missing"),
         ({"code": None}, "diagnosis-code-missing"),
         ({"code": "250.00"}, "diagnosis-code-malformed"),
+        ({"code": "UNKNOWN"}, "diagnosis-code-malformed"),
         ({"code": "E11.65.1.2"}, None),
         ({"code": "E116512345"}, "diagnosis-code-malformed"),
         ({"code": "e11.65", "service_date": date(2025, 2, 1)}, "diagnosis-repeated"),
@@ -240,7 +245,7 @@ def test_bad_drug_goes_to_quarantine(change, rule):
 
 
 def test_every_rule_id_has_a_name_of_its_own():
-    ids = [*ingest.SPAN_RULES, *(r.id for r in (*ingest.DIAGNOSIS_RULES, *ingest.DRUG_RULES))]
+    ids = [*ingest.SPAN_RULES, *(r.id for r in (*ingest_evidence.DIAGNOSIS_RULES, *ingest_evidence.DRUG_RULES))]
     assert len(ids) == len(set(ids))
 
 
@@ -264,6 +269,36 @@ def test_nothing_is_lost_and_order_does_not_matter(seed, year, dirt):
     assert fills.kept.height + fills.quarantined.height == demo.drugs.height
     for frame, contract in ((first.kept, SPANS), (codes.kept, DIAGNOSES), (fills.kept, DRUGS)):
         contract.validate(frame)
+
+
+def test_batches_change_no_row():
+    demo = generate(DemoSpec(300, 4, 2025, 0.1))
+    people = validated_spans(typed(demo.spans, {}, SPANS_SHAPE, "s"), 2025).kept
+    for raw, shape, validated in (
+        (demo.diagnoses, DIAGNOSES_SHAPE, validated_diagnoses),
+        (demo.drugs, DRUGS_SHAPE, validated_drugs),
+    ):
+        read = typed(raw, {}, shape, "d")
+        whole = validated(read, people)
+        parts = validated([read.clear(), *read.iter_slices(97)], people)
+        assert_frame_equal(parts.kept, whole.kept)
+        assert_frame_equal(parts.quarantined.sort("line"), whole.quarantined.sort("line"))
+
+
+@given(st.lists(st.tuples(*[st.integers(-(2**31), 2**31 - 1)] * 4), max_size=30))
+def test_packed_numbers_sort_as_their_columns(rows):
+    columns = [np.array([row[i] for row in rows], np.int32) for i in range(4)]
+    key = packed(columns)
+    assert [rows[i] for i in np.argsort(key, kind="stable")] == sorted(rows)
+    assert len(set(key.tolist())) == len(set(rows))
+
+
+@pytest.mark.parametrize("year", range(2021, 2027))
+def test_every_code_of_the_cms_tables_has_the_shape_of_one(year):
+    tables = load(folder(year))
+    assert tables.codes["code"].str.contains(ICD_10).all()
+    ndc = tables.drugs.filter(pl.col("kind") == "ndc")["code"].to_frame()
+    assert ndc.select((ndc_11(pl.col("code")) == pl.col("code")).all()).item()
 
 
 def test_quarantine_holds_no_cells_unless_asked():

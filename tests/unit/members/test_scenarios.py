@@ -9,7 +9,8 @@ from riskflow.members.compare import member_scores
 from riskflow.members.demo import DemoSpec, generate
 from riskflow.members.engine.score import score
 from riskflow.members.factorial import full_settings
-from riskflow.members.ingest import validated_diagnoses, validated_drugs, validated_spans
+from riskflow.members.ingest import validated_spans
+from riskflow.members.ingest_evidence import validated_diagnoses, validated_drugs
 from riskflow.members.ingest_sources import DIAGNOSES_SHAPE, DRUGS_SHAPE, SPANS_SHAPE, typed
 from riskflow.members.scenarios import DataSet, ScenarioScores, tables_in_year
 from riskflow.members.tables.load import folder, load

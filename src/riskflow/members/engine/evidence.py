@@ -15,10 +15,11 @@ import numpy.typing as npt
 import polars as pl
 
 from riskflow.contracts.members_scores import KIND, REASON, REASONS
-from riskflow.errors import RiskflowError
 from riskflow.members.engine.enrolment import Enrolment, Ints
-from riskflow.members.engine.marks import Marks, threads
+from riskflow.members.engine.marks import Marks
+from riskflow.members.parallel import threads
 from riskflow.members.tables.load import TableSet
+from riskflow.members.texts import member_numbers, numbers
 
 CHUNK = 1 << 19
 ACCEPTED = 0
@@ -42,13 +43,13 @@ class Splits:
 def mark_diagnoses(
     enrolment: Enrolment, diagnoses: pl.DataFrame, tables: TableSet, marks: Marks
 ) -> pl.DataFrame:
-    """Set the marks of the diagnoses that count; return the others (REJECTED columns).
+    """Set the marks of the diagnoses that count; return the others (see `_rejected`).
 
     `diagnoses`: member_id, code, service_date; optional diagnosis_id (else the row number), and
     `eligible` (false: the claim does not count).
     """
     names = tables.codes["code"]
-    code = _numbers(diagnoses["code"], names)
+    code = numbers(diagnoses["code"], names)
     date = _day(diagnoses["service_date"], enrolment)
     member = member_numbers(diagnoses["member_id"], enrolment.members)
     splits = _splits(tables.categories, names, marks)
@@ -64,11 +65,11 @@ def mark_diagnoses(
 
     with ThreadPoolExecutor(threads()) as pool:
         list(pool.map(judge, range(0, len(code), CHUNK)))  # they only ever write 1 into the marks
-    return _rejected(diagnoses, "diagnosis", pl.col("code"), reasons)
+    return _rejected(diagnoses, "diagnosis", pl.col("code"), reasons, member)
 
 
 def mark_drugs(enrolment: Enrolment, drugs: pl.DataFrame, tables: TableSet, marks: Marks) -> pl.DataFrame:
-    """Set the marks of the NDC and HCPCS codes that count; return the others (REJECTED columns).
+    """Set the marks of the NDC and HCPCS codes that count; return the others (see `_rejected`).
 
     `drugs`: member_id, ndc, hcpcs (either may be null); optional service_date and drug_id.
     """
@@ -81,7 +82,7 @@ def mark_drugs(enrolment: Enrolment, drugs: pl.DataFrame, tables: TableSet, mark
     for kind in ("ndc", "hcpcs"):
         known = tables.drugs.filter(kind=kind)
         names = known["code"].unique().sort()
-        code = _numbers(drugs[kind], names)
+        code = numbers(drugs[kind], names)
         found = np.flatnonzero((code >= 0) & (member >= 0) & inside)
         place, unit = _units(enrolment, member[found], date[found], undated[found])
         splits = _splits(known, names, marks)
@@ -91,27 +92,7 @@ def mark_drugs(enrolment: Enrolment, drugs: pl.DataFrame, tables: TableSet, mark
         reasons[lost[reasons[lost] != ACCEPTED]] = REASON_IDS["no_issuer_on_date"]
     reasons[~inside] = REASON_IDS["outside_benefit_year"]
     reasons[member < 0] = REASON_IDS["member_not_enrolled"]
-    return _rejected(drugs, "drug", pl.coalesce("ndc", "hcpcs"), reasons)
-
-
-def member_numbers(ids: pl.Series, members: pl.Series) -> Ints:
-    """Return each id's place in `members`, -1 for an unknown one.
-
-    Only the first id of each run of equal ids is looked up: artifacts are sorted by member.
-    """
-    if ids.dtype != members.dtype and len(members):
-        raise RiskflowError(f"member_id is {ids.dtype} in one table and {members.dtype} in the spans")
-    changed = ids.ne_missing(ids.shift(1)).fill_null(True)
-    if len(changed):
-        changed[0] = True
-    heads = ids.filter(changed).alias("id").to_frame()
-    places = members.alias("id").to_frame().with_row_index("place")
-    found = heads.join(places, on="id", how="left", maintain_order="left")["place"]
-    numbers: Ints = found.cast(pl.Int32).fill_null(-1).to_numpy()
-    if len(heads) == len(ids):
-        return numbers
-    found_by_run: Ints = numbers[changed.cum_sum().cast(pl.Int32).to_numpy() - 1]
-    return found_by_run
+    return _rejected(drugs, "drug", pl.coalesce("ndc", "hcpcs"), reasons, member)
 
 
 @dataclass(frozen=True)
@@ -240,7 +221,7 @@ def _units(
 
 
 def _splits(table: pl.DataFrame, names: pl.Series, marks: Marks) -> Splits:
-    numbered = table.with_columns(__code=pl.Series(_numbers(table["code"], names))).sort(
+    numbered = table.with_columns(__code=pl.Series(numbers(table["code"], names))).sort(
         "__code", maintain_order=True
     )
     whole = "age_low" in table.columns
@@ -254,12 +235,6 @@ def _splits(table: pl.DataFrame, names: pl.Series, marks: Marks) -> Splits:
     )
 
 
-def _numbers(texts: pl.Series, names: pl.Series) -> Ints:
-    """Return each text's place in `names` (distinct), -1 for others and nulls."""
-    numbers = texts.cast(pl.Enum(names), strict=False).to_physical().cast(pl.Int32).fill_null(-1)
-    return numbers.to_numpy()
-
-
 def _day(dates: pl.Series, enrolment: Enrolment) -> Ints:
     days = dates.cast(pl.Int32) - enrolment.year.first
     return days.fill_null(_NO_DATE).to_numpy()
@@ -269,7 +244,8 @@ def _sexes(sex: pl.Series) -> Ints:
     return sex.replace_strict({"F": 0, "M": 1}, return_dtype=pl.Int8).fill_null(-1).to_numpy()
 
 
-def _rejected(frame: pl.DataFrame, kind: str, code: pl.Expr, reasons: Reasons) -> pl.DataFrame:
+def _rejected(frame: pl.DataFrame, kind: str, code: pl.Expr, reasons: Reasons, member: Ints) -> pl.DataFrame:
+    """Return the rows that do not count, with the number of their member (-1: not enrolled)."""
     number = f"{kind}_id"
     row_id = (
         pl.col(number).cast(pl.Int64) if number in frame.columns else pl.int_range(pl.len(), dtype=pl.Int64)
@@ -279,6 +255,10 @@ def _rejected(frame: pl.DataFrame, kind: str, code: pl.Expr, reasons: Reasons) -
     return (
         frame.select("member_id", row_id.alias("row_id"), code.alias("code"))
         .filter(pl.Series(refused))
-        .with_columns(pl.lit(kind, KIND).alias("kind"), names.gather(reasons[refused] - np.uint8(1)))
-        .select("member_id", "kind", "row_id", "code", "reason")
+        .with_columns(
+            pl.lit(kind, KIND).alias("kind"),
+            names.gather(reasons[refused] - np.uint8(1)),
+            pl.Series("member", member[refused]),
+        )
+        .select("member", "member_id", "kind", "row_id", "code", "reason")
     )

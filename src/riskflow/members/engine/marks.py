@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,11 +12,6 @@ from riskflow.members.engine.enrolment import Ints
 from riskflow.members.engine.program import Values
 
 BLOCK = 1 << 14
-
-
-def threads() -> int:
-    """Return how many threads to work with: as many as polars, whose number the rules set."""
-    return int(os.environ.get("POLARS_MAX_THREADS") or os.cpu_count() or 1)
 
 
 @dataclass(frozen=True)

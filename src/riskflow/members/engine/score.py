@@ -19,8 +19,9 @@ from riskflow.contracts.members_tables import METALS, MODELS
 from riskflow.members.engine import program
 from riskflow.members.engine.enrolment import Enrolment, Ints, enrolment
 from riskflow.members.engine.evidence import mark_diagnoses, mark_drugs
-from riskflow.members.engine.marks import Block, Marks, threads
+from riskflow.members.engine.marks import Block, Marks
 from riskflow.members.engine.program import Program, Values
+from riskflow.members.parallel import threads
 from riskflow.members.tables.load import TableSet
 
 UNITS_PER_ONE = 10**12
@@ -65,7 +66,8 @@ def score(spans: pl.DataFrame, diagnoses: pl.DataFrame, drugs: pl.DataFrame, tab
     spans: member_id, span_id, sex, date_of_birth, metal, csr_indicator, enrolment_start, enrolment_end, and if
     there plan_id, issuer, market, state, rating_area; diagnoses: member_id, code, service_date, if there
     diagnosis_id and eligible; drugs: member_id, ndc, hcpcs, if there service_date and drug_id.
-    Unusable spans raise RiskflowError (see `enrolment`). Rows come back in the order of the spans given.
+    Unusable spans raise RiskflowError (see `enrolment`). Scores come back in the order of the spans given, rejected
+    rows by member.
     """
     spans = spans.with_row_index("__row")
     enrolled = enrolment(spans, tables)
@@ -77,7 +79,14 @@ def score(spans: pl.DataFrame, diagnoses: pl.DataFrame, drugs: pl.DataFrame, tab
     names, prices = priced(tables)
     sums = _sums(enrolled, _terms(enrolled, marks, prices), prices)
     scores = _frame(enrolled, sums, names, tables)
-    return Scored(scores, pl.concat(rejected))
+    return Scored(scores, _by_member(pl.concat(rejected)))
+
+
+def _by_member(rejected: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows, which come as diagnoses and then drugs, by member; diagnoses before drugs."""
+    key = rejected["member"].to_numpy().astype(np.int64) * 2 + (rejected["kind"] == "drug").to_numpy()
+    order = np.argsort(key, kind="stable")
+    return rejected.drop("member")[order]
 
 
 @lru_cache(maxsize=16)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
@@ -13,8 +15,12 @@ from riskflow.contracts.members_sources import DIAGNOSES, DRUGS, SPANS
 from riskflow.errors import RiskflowError
 from riskflow.members.engine.eligibility import eligible_codes, with_eligibility
 from riskflow.members.engine.score import Scored, score
+from riskflow.members.parallel import mapped
 from riskflow.members.tables.load import LATEST, TableSet, load
 from riskflow.receipts import Receipt
+
+SLICE_SPANS = 1 << 16
+"""Spans scored at a time: the memory of a shard is that of its result and of a few slices."""
 
 
 def run(
@@ -35,23 +41,30 @@ def run(
     _check_chosen(chosen, config)
     listed = config.model.eligible_codes
     codes = eligible_codes(Path(listed)) if listed else None
-    members, claims, fills = (
-        artifacts.read(spans, SPANS),
-        artifacts.read(diagnoses, DIAGNOSES),
-        artifacts.read(drugs, DRUGS),
-    )
-    found = score(members, with_eligibility(claims, codes), fills, chosen)
-    artifacts.write(found.scores, output, SCORES)
-    artifacts.write(found.rejected, rejected, REJECTED)
+    members = artifacts.read(spans, SPANS)
+    claims, fills = artifacts.scan(diagnoses, DIAGNOSES), artifacts.scan(drugs, DRUGS)
+
+    def scored(part: Slice) -> Judged:
+        mine, drawn = claims.filter(part.owns).collect(), fills.filter(part.owns).collect()
+        found = score(part.spans, with_eligibility(mine, codes), drawn, chosen)
+        return Judged(found, mine.height, drawn.height)
+
+    parts = list(mapped(scored, slices(members, SLICE_SPANS)))
+    read = {"diagnoses": sum(part.diagnoses for part in parts), "drugs": sum(part.drugs for part in parts)}
+    scores = pl.concat(part.found.scores for part in parts)
+    lost = pl.concat(part.found.rejected for part in parts)
+    del parts
+    artifacts.write(scores, output, SCORES)
+    artifacts.write(lost, rejected, REJECTED)
     return Receipt(
-        counts=_counts(members, claims, fills, found),
+        counts={"spans": members.height, "scored": scores.height, **_counted(read, lost)},
         facts={
             "tables": f"{chosen.release} ({chosen.benefit_year}, {chosen.vintage})",
             "claim_filter": "kind, type of bill and the user's list of codes"
             if listed
             else "kind and type of bill where given; no list of eligible codes was supplied",
             "not_counted": dict(
-                found.rejected.group_by("kind", "reason")
+                lost.group_by("kind", "reason")
                 .len()
                 .sort("kind", "reason")
                 .select(pl.format("{}: {}", "kind", "reason"), "len")
@@ -61,17 +74,47 @@ def run(
     )
 
 
-def _counts(
-    spans: pl.DataFrame, diagnoses: pl.DataFrame, drugs: pl.DataFrame, found: Scored
-) -> dict[str, int]:
-    lost = dict(found.rejected.group_by("kind").len().iter_rows())
+@dataclass(frozen=True)
+class Slice:
+    """Some spans, and the condition on member_id that all evidence of their members meets and no other slice has."""
+
+    spans: pl.DataFrame
+    owns: pl.Expr
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What a slice came to, and how many rows of evidence it had."""
+
+    found: Scored
+    diagnoses: int
+    drugs: int
+
+
+def slices(spans: pl.DataFrame, rows: int) -> Iterator[Slice]:
+    """Yield the spans, which are sorted by member, about so many at a time; a member's spans stay together.
+
+    Together the slices own every member id, also those without a span.
+    """
+    members, start, owns = spans["member_id"], 0, pl.lit(True)
+    while spans.height - start > rows:
+        stop = int(members.search_sorted(members[start + rows], side="left"))
+        stop = stop if stop > start else int(members.search_sorted(members[start], side="right"))
+        if stop >= spans.height:
+            break
+        before = pl.col("member_id") < members[stop]
+        yield Slice(spans.slice(start, stop - start), owns & before)
+        start, owns = stop, ~before
+    yield Slice(spans.slice(start), owns)
+
+
+def _counted(read: Mapping[str, int], lost: pl.DataFrame) -> dict[str, int]:
+    uncounted = dict(lost.group_by("kind").len().iter_rows())
     return {
-        "spans": spans.height,
-        "scored": found.scores.height,
-        "diagnoses": diagnoses.height,
-        "diagnoses_counted": diagnoses.height - lost.get("diagnosis", 0),
-        "drugs": drugs.height,
-        "drugs_counted": drugs.height - lost.get("drug", 0),
+        "diagnoses": read["diagnoses"],
+        "diagnoses_counted": read["diagnoses"] - uncounted.get("diagnosis", 0),
+        "drugs": read["drugs"],
+        "drugs_counted": read["drugs"] - uncounted.get("drug", 0),
     }
 
 

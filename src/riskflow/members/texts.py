@@ -1,0 +1,101 @@
+"""Text columns as numbers: a claim file has millions of cells and few different ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from riskflow.errors import RiskflowError
+
+Ints = npt.NDArray[np.signedinteger[Any]]
+MISSING = -1
+
+
+@dataclass(frozen=True)
+class Coded:
+    """A text column: its distinct texts, and per row the place of its text among them, -1 where there is none."""
+
+    texts: pl.Series
+    place: Ints
+
+    def asked(self, passes: pl.Expr) -> npt.NDArray[np.bool_]:
+        """Return per row whether its text passes; a missing text is asked as null."""
+        told = pl.DataFrame([self.texts.extend_constant(None, 1)]).select(passes.fill_null(False))
+        answers: npt.NDArray[np.bool_] = told.to_series().to_numpy()
+        return answers[self.place]  # -1 is the last, the missing one
+
+    def ranked(self, cleaned: Callable[[pl.Expr], pl.Expr]) -> Coded:
+        """Return the column with its texts cleaned, distinct again, and in order."""
+        cleaner = self.texts.to_frame().select(cleaned(pl.col(self.texts.name))).to_series()
+        texts = cleaner.drop_nulls().unique().sort()
+        place = np.append(numbers(cleaner, texts), np.int32(MISSING))
+        return Coded(texts, place[self.place])
+
+    def column(self) -> pl.Series:
+        """Return the texts of all rows."""
+        place = pl.Series(self.place)
+        return self.texts.gather(place.set(place == MISSING, None) if (place == MISSING).any() else place)
+
+
+def joined(parts: Sequence[Coded]) -> Coded:
+    """Return the rows of several columns, one after another, with their texts distinct and in order."""
+    texts = pl.concat([part.texts for part in parts]).unique().sort()
+    places = [np.append(numbers(part.texts, texts), np.int32(MISSING))[part.place] for part in parts]
+    return Coded(texts, np.concatenate(places))
+
+
+def coded(column: pl.Series) -> Coded:
+    """Return a text column as numbers."""
+    texts = column.unique().drop_nulls() if column.null_count() < len(column) else column.clear()
+    return Coded(texts, numbers(column, texts))
+
+
+def numbers(texts: pl.Series, names: pl.Series) -> Ints:
+    """Return each text's place in `names` (distinct), -1 for others and nulls."""
+    if names.is_empty() or texts.null_count() == len(texts):
+        return np.full(len(texts), MISSING, np.int32)
+    places = texts.cast(pl.Enum(names), strict=False).to_physical().cast(pl.Int32).fill_null(MISSING)
+    found: Ints = places.to_numpy()
+    return found
+
+
+def member_numbers(ids: pl.Series, members: pl.Series) -> Ints:
+    """Return each id's place in `members` (distinct and in order), -1 for an unknown one.
+
+    Only the first id of each run of equal ids is looked up: artifacts are sorted by member.
+    """
+    if ids.dtype != members.dtype and len(members):
+        raise RiskflowError(f"member_id is {ids.dtype} in one table and {members.dtype} in the spans")
+    if members.is_empty():
+        return np.full(len(ids), MISSING, np.int32)
+    changed = ids.ne_missing(ids.shift(1)).fill_null(True)
+    if len(changed):
+        changed[0] = True
+    heads = ids.filter(changed)
+    place = members.search_sorted(heads).clip(upper_bound=len(members) - 1)
+    same = (members.gather(place) == heads).fill_null(False).to_numpy()
+    numbered: Ints = np.where(same, place.to_numpy(), MISSING).astype(np.int32)
+    if len(heads) == len(ids):
+        return numbered
+    by_run: Ints = numbered[np.cumsum(changed.to_numpy(), dtype=np.int32) - 1]
+    return by_run
+
+
+def packed(columns: Sequence[Ints]) -> Ints:
+    """Return one whole number per row that sorts as the columns do, the first of them first."""
+    key, size = np.zeros(len(columns[0]), np.int64), 1
+    for column in columns:
+        low, high = (int(column.min()), int(column.max())) if len(column) else (0, 0)
+        width = high - low + 1
+        if size * width >= 2**62:
+            distinct, key = np.unique(key, return_inverse=True)
+            size = len(distinct)
+        key *= width
+        key += column - low
+        size *= width
+    return key
