@@ -96,6 +96,7 @@ def packed(columns: Sequence[Ints]) -> Ints:
             distinct, key = np.unique(key, return_inverse=True)
             size = len(distinct)
         key *= width
-        key += column - low
+        key += column
+        key -= low
         size *= width
     return key

@@ -22,7 +22,8 @@ from riskflow.members.ingest_sources import (
     TableSource,
     read_table,
     typed,
-)from riskflow.members.ndc import ndc_11
+)
+from riskflow.members.ndc import ndc_11
 from riskflow.members.tables.load import folder, load
 from riskflow.members.texts import packed
 
@@ -245,7 +246,10 @@ def test_bad_drug_goes_to_quarantine(change, rule):
 
 
 def test_every_rule_id_has_a_name_of_its_own():
-    ids = [*ingest.SPAN_RULES, *(r.id for r in (*ingest_evidence.DIAGNOSIS_RULES, *ingest_evidence.DRUG_RULES))]
+    ids = [
+        *ingest.SPAN_RULES,
+        *(r.id for r in (*ingest_evidence.DIAGNOSIS_RULES, *ingest_evidence.DRUG_RULES)),
+    ]
     assert len(ids) == len(set(ids))
 
 
