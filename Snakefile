@@ -12,6 +12,7 @@ include: "workflow/rules/common.smk"
 include: "workflow/rules/providers.smk"
 include: "workflow/rules/members.smk"
 include: "workflow/rules/notes.smk"
+include: "workflow/rules/postgres.smk"
 
 
 report: "workflow/report/workflow.rst"

@@ -5,7 +5,6 @@ import re
 import sys
 from functools import cache
 from glob import glob
-from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
 
@@ -58,7 +57,8 @@ FINAL = {
     ],
 }
 if CONFIG.publish.postgres.enabled:
-    FINAL["providers"].append(f"{RESULTS}/providers/receipts/publish_postgres.json")
+    for track, made in FINAL.items():
+        made.append(f"{RESULTS}/{track}/receipts/publish_postgres.json")
 
 
 wildcard_constraints:
@@ -178,19 +178,6 @@ def planned(track, *parts):
         return f"data.{'+'.join(parts)}={'+'.join(digest or 'unplanned' for digest in found)}"
 
     return digests
-
-
-def planned_rows(track):
-    """A params function: the digest of how many rows each shard has, for stages that read all of them.
-
-    The plan is an `ancient` input there too: one made anew with the same content makes nothing stale.
-    """
-
-    def digest(wildcards):
-        rows = json.dumps(plan_digests(track).get("rows"), sort_keys=True)
-        return f"data.rows={sha256(rows.encode()).hexdigest()}"
-
-    return digest
 
 
 def plan_digests(track):

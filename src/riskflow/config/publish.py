@@ -9,14 +9,18 @@ from riskflow.config.postgres import PostgresConnection
 
 
 class PostgresSection(PostgresConnection):
-    """PostgreSQL, where the results are upserted in one transaction per run."""
+    """PostgreSQL, where every track's results are upserted, in one transaction per run."""
 
     enabled: bool = False
     """Publish to PostgreSQL as well."""
     schema_name: str = Field(default="riskflow", min_length=1, max_length=63)
-    """Schema of riskflow's tables; made when it is not there and the user may."""
+    """Schema of the provider scores and of what is known of runs; made when it is not there and the user may."""
+    members_schema: str = Field(default="main", min_length=1, max_length=50)
+    """Beginning of the members' schemas: main gives main_intermediate, main_runs and main_analytics."""
+    notes_schema: str = Field(default="notes", min_length=1, max_length=63)
+    """Schema of the notes' tables."""
     history: bool = False
-    """Keep the replaced rows in a history table."""
+    """Keep the replaced provider scores in a history table."""
     wait_seconds: int = Field(default=600, ge=1)
     """How long to wait for another publisher to finish."""
 

@@ -27,7 +27,7 @@ from riskflow.contracts.members_scores import REJECTED, SCORES
 from riskflow.contracts.members_sources import SPANS
 from riskflow.errors import RiskflowError
 from riskflow.members.record import runs_of
-from riskflow.members.registry import finish_within, prepare, start_within
+from riskflow.members.registry import Run, finish_within, prepare, start_within
 from riskflow.publish.warehouse import execute_script, transaction
 from riskflow.receipts import Receipt
 
@@ -78,6 +78,11 @@ def publish(
     return int(inserted[0]) if inserted else 0
 
 
+def own_run(recorded: Sequence[Run]) -> Run:
+    """Return the run that a RUN artifact is of; the others are the scenarios of a decomposition."""
+    return next((one for one in recorded if one.identity.analysis_type != "scoring"), recorded[0])
+
+
 def publish_run(
     connection: duckdb.DuckDBPyConnection, run: Path, tables: Sequence[Path], section: MembersRunsSection
 ) -> dict[str, int]:
@@ -87,14 +92,14 @@ def publish_run(
     artifacts of the contracts in TARGETS; each contract has one table.
     """
     recorded = runs_of(run, section)
-    own = next((one for one in recorded if one.identity.analysis_type != "scoring"), recorded[0])
+    own = own_run(recorded)
     run_id = own.identity.run_id
     values = _bound(own.identity.config)
     for one in recorded:
         start_within(connection, one)
     written = {}
     for path in tables:
-        table = _table_of(path)
+        table = table_of(path)
         written[table] = publish(connection, table, run_id, path, values)
     for one in recorded:
         finish_within(connection, one.identity.run_id, "completed")
@@ -144,7 +149,8 @@ def _bound(config: Mapping[str, object]) -> dict[str, object]:
     return {name: config[name] for name in names if name in config}
 
 
-def _table_of(path: Path) -> str:
+def table_of(path: Path) -> str:
+    """Return the table that takes an artifact."""
     contract = pl.read_parquet_metadata(path).get("riskflow.contract")
     for table, target in TARGETS.items():
         if target.contract.name == contract:

@@ -32,7 +32,7 @@ class Table:
     `scope`: the column that tells a run's rows from those of other runs, where the table holds several runs.
     `totals`: a SELECT without FROM that PostgreSQL and DuckDB both understand and answer exactly, the
     count of rows first; without one, every column is counted and summed. `history`: whether the migrations made
-    `<name>_history`.
+    `<name>_history`. `volatile`: columns that make no row another one (who ran it, on what machine).
     """
 
     schema: str
@@ -42,6 +42,7 @@ class Table:
     scope: str = ""
     totals: SqlFile | None = None
     history: bool = False
+    volatile: tuple[str, ...] = ()
 
     @property
     def identifier(self) -> sql.Identifier:
@@ -157,15 +158,16 @@ class Difference:
             rows = rows.filter(
                 duckdb.ColumnExpression(table.scope) == duckdb.ConstantExpression(self.part.run)
             )
-        key = [duckdb.ColumnExpression(name).cast("VARCHAR") for name in table.key]
-        separator = duckdb.ConstantExpression(SEPARATOR)
-        one_text = duckdb.FunctionExpression("concat_ws", separator, *key).alias("publish_key")
-        rows.select(one_text, duckdb.StarExpression()).create_view("keyed_rows", replace=True)
+        told = [name for name in rows.columns if name not in table.volatile]
+        key = duckdb.FunctionExpression("concat_ws", duckdb.ConstantExpression(SEPARATOR), *_texts(table.key))
+        hashed = duckdb.FunctionExpression("list_value", *_texts(told))
+        keyed = rows.select(key.alias("publish_key"), hashed.alias("hashed"), duckdb.StarExpression())
+        keyed.create_view("keyed_rows", replace=True)
         self._source.execute(_sql("postgres_rows.sql"))
         found = shape(self._connection, table.schema, table.name)
         sent = self._source.table("rows_to_publish").select(duckdb.StarExpression(exclude=["publish_key"]))
         check_shape(table.name, found, sent)
-        own = {name: kind for name, kind in found.items() if name in sent.columns}
+        own = {name: kind for name, kind in found.items() if name in (*told, "row_hash")}
         self._totals = table.totals.text() if table.totals else totals_of(own).as_string()
         return list(sent.columns)
 
@@ -245,6 +247,10 @@ class Difference:
             keys,
         )
         self._connection.execute(statement)
+
+
+def _texts(columns: Sequence[str]) -> list[duckdb.Expression]:
+    return [duckdb.ColumnExpression(name).cast("VARCHAR") for name in columns]
 
 
 def _sql(name: str) -> str:

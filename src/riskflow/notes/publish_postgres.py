@@ -1,0 +1,86 @@
+"""Publish the notes track to PostgreSQL: what the leak gate passed, in the order of its foreign keys."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+
+import duckdb
+
+from riskflow import artifacts
+from riskflow.artifacts import Artifact
+from riskflow.config.publish import PostgresSection, PostgresStage
+from riskflow.notes.publish import BATCH, load_batch, refuse_unfit, refuse_ungated
+from riskflow.publish.postgres_tables import Part, Run, SqlFile, Table, made_at, publish
+from riskflow.publish.registry import RunFacts, run_facts
+from riskflow.publish.warehouse import execute_script, scratch_database
+from riskflow.receipts import Receipt, load
+from riskflow.resources import text
+
+_MIGRATIONS = (SqlFile("riskflow.notes", "postgres_0001_notes.sql"),)
+
+
+def parts_of(section: PostgresSection) -> list[Part]:
+    """Return what is published: each table after those that it refers to."""
+    return [
+        Part(Table(section.notes_schema, name, contract.key, _MIGRATIONS), f"{name}_to_publish")
+        for name, contract in BATCH.items()
+    ]
+
+
+def fill(connection: duckdb.DuckDBPyConnection, paths: Mapping[str, Path]) -> None:
+    """Make the tables in DuckDB, as the warehouse has them."""
+    load_batch(connection, paths, "")
+    execute_script(connection, text(__package__, "postgres_rows.sql"))
+
+
+def run(
+    *,
+    patients: Path,
+    encounters: Path,
+    observations: Path,
+    audit: Path,
+    quarantine: Path,
+    findings: Path,
+    gate: Path,
+    redacted: list[Path],
+    receipts: list[Path],
+    config: PostgresStage,
+) -> Receipt:
+    """Publish a batch in one transaction; it replaces the batch before.
+
+    Fails closed as `publish.run` does: what the gate has not read as it is, or a note that is neither redacted nor
+    withheld, is refused.
+    """
+    paths = {
+        "patients": patients,
+        "encounters": encounters,
+        "observations": observations,
+        "audit": audit,
+        "quarantine": quarantine,
+    }
+    batch = {name: artifacts.checked(path, BATCH[name]) for name, path in paths.items()}
+    refuse_ungated(batch, findings, load(gate))
+    shards = [load(path) for path in redacted]
+    refuse_unfit(observations, sum(receipt.counts["read"] for receipt in shards))
+    policy = next((str(receipt.facts["policy"]) for receipt in shards), "")
+    facts, made = _facts(batch, policy, [*receipts, *redacted]), made_at([*receipts, *redacted])
+    with ExitStack() as open_until_done:
+
+        def prepared() -> duckdb.DuckDBPyConnection:
+            source = open_until_done.enter_context(scratch_database())
+            fill(source, paths)
+            return source
+
+        counts = publish(config.postgres, parts_of(config.postgres), prepared, Run(facts, made))
+    return Receipt(counts=counts, facts={"run_id": facts.run_id, "made_at": made.isoformat()})
+
+
+def _facts(batch: Mapping[str, Artifact], policy: str, receipts: list[Path]) -> RunFacts:
+    """Return the facts of the run; its id follows from the content of every table, too."""
+    content = hashlib.sha256("".join(artifact.digest for artifact in batch.values()).encode()).hexdigest()
+    rows = sum(artifact.rows for artifact in batch.values())
+    whole = Artifact(batch["observations"].path, batch["observations"].contract, rows, content)
+    return run_facts("notes", f"redaction {policy}", whole, receipts)

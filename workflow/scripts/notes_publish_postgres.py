@@ -1,0 +1,7 @@
+"""Publish the notes track to PostgreSQL."""
+
+from riskflow.notes.publish_postgres import run
+from riskflow.program import run_program
+
+if __name__ == "__main__":
+    run_program(run)
