@@ -1,127 +1,223 @@
-"""Measure the members track end to end, raw parquet to warehouse: ingest, record, score, publish, in one process each.
+"""Measure the members track end to end, raw parquet to warehouse, as the workflow runs it: a process per stage.
 
-python benchmarks/members_pipeline.py --members 10000 100000 1000000 --output benchmarks/out/members_pipeline.json
+    python -m benchmarks.members_pipeline --members 1000000 [--shards 1]
+
+Each member has 8 diagnoses and 2 drugs (benchmarks.members_engine). The stages, one after another, two threads each:
+    ingest   three raw parquet files → validated, sorted artifacts and the quarantine
+    record   the run's identity, and its started row in the warehouse
+    score    scores and rejected evidence
+    publish  scores with details and components as JSON, spans and rejected evidence into DuckDB; run completed
+With --shards above 1 the members are cut before and merged after scoring, and shards are scored one at a time.
+`seconds` is from the start of the first process to the end of the last, starting Python included.
 """
+
+from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
 import os
-import resource
+import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
-from riskflow.config.members import MembersConfig, MembersDemoStage, MembersIngestStage, MembersScoreStage
-from riskflow.config.members_runs import MembersPublishStage, MembersRecordStage, MembersRunsSection
-from riskflow.members import demo, ingest_stage, record, warehouse
-from riskflow.members.engine import stage as engine_stage
-from riskflow.members.tables.load import folder
+from benchmarks.measure import REPOSITORY
+from benchmarks.members_engine import YEAR, population
+from riskflow.config.base import leaf_values
+from riskflow.config.members import STAGES, MembersConfig
+from riskflow.members.tables.load import folder, load
+from riskflow.sharding import shard_name
 
-YEAR = 2025
-ROOT = Path(__file__).parents[1]
 TABLES = ("spans", "diagnoses", "drugs")
+THREADS = 2
 
 
-def _config(stage, members):
-    whole = MembersConfig()
-    whole = whole.model_copy(update={"demo": whole.demo.model_copy(update={"members": members})})
-    return stage(**{name: getattr(whole, name) for name in stage.model_fields})
+def params(stage: str, **sections: dict[str, Any]) -> list[str]:
+    """Return --params with a stage's default config, and some keys of its sections otherwise."""
+    whole = MembersConfig().model_dump(mode="json")
+    values = {name: whole[name] | sections.get(name, {}) for name in STAGES[stage].model_fields}
+    return [
+        "--params",
+        *(
+            f"config.{section}.{key}={value}"
+            for section, found in values.items()
+            for key, value in leaf_values(found).items()
+        ),
+    ]
 
 
-def make_demo(base, members):
-    files = {table: base / f"raw_{table}.parquet" for table in TABLES}
-    demo.run(year=YEAR, **files, config=_config(MembersDemoStage, members))
-
-
-def ingest(base, members):
-    ingest_stage.run(
-        **{f"{table}_source": base / f"raw_{table}.parquet" for table in TABLES},
-        year=YEAR,
-        **_clean(base),
-        quarantine=base / "quarantine.parquet",
-        config=_config(MembersIngestStage, members),
+def commands(base: Path, shards: int) -> list[tuple[str, list[str]]]:
+    """Return the name and the words of each stage's command, in order."""
+    clean = base / "current"
+    artifacts = options({table: clean / f"{table}.parquet" for table in TABLES})
+    raw = options({f"{table}-source": base / f"raw_{table}.parquet" for table in TABLES})
+    cms = ["--tables", *(str(path) for path in sorted(folder(YEAR).glob("*.*")))]
+    warehouse = f"path.warehouse_file={base / 'warehouse.duckdb'}"
+    scoring = params("score", model={"benefit_year": YEAR})
+    program = "workflow/scripts/members_score.py"
+    results = {"output": base / "scores.parquet", "rejected": base / "rejected.parquet"}
+    found = [
+        (
+            "ingest",
+            [
+                "members_ingest.py",
+                *raw,
+                *artifacts,
+                *options({"quarantine": base / "quarantine.parquet"}),
+                *params("ingest"),
+                f"path.year={YEAR}",
+            ],
+        ),
+        (
+            "record",
+            [
+                "members_record.py",
+                *artifacts,
+                *cms,
+                *options({"program": program, "output": clean / "run.parquet"}),
+                *params("record"),
+                warehouse,
+            ],
+        ),
+    ]
+    if shards == 1:
+        found.append(
+            ("score", ["members_score.py", *artifacts, *cms, *options(results), *scoring]),
+        )
+    else:
+        found += sharded(base, shards, [*cms, *scoring], results)
+    published = [base / "scores.parquet", base / "rejected.parquet", clean / "spans.parquet"]
+    empty = ("prior", "comparison", "decomposition")
+    found.append(
+        (
+            "publish",
+            [
+                "members_publish.py",
+                *options({"current": clean / "run.parquet"}),
+                "--current-tables",
+                *map(str, published),
+                *(f"--{name}-tables" for name in empty),
+                *params("publish"),
+                warehouse,
+            ],
+        )
     )
+    return found
 
 
-def start(base, members):
-    record.run(
-        **_clean(base),
-        tables=_cms(),
-        program=ROOT / "src/riskflow/members/engine/stage.py",
-        warehouse_file=base / "warehouse.duckdb",
-        output=base / "run.parquet",
-        config=MembersRecordStage(runs=MembersRunsSection()),
-    )
-
-
-def score(base, members):
-    engine_stage.run(
-        **_clean(base),
-        tables=_cms(),
-        output=base / "scores.parquet",
-        rejected=base / "rejected.parquet",
-        config=_config(MembersScoreStage, members),
-    )
-
-
-def publish(base, members):
-    warehouse.run(
-        current=base / "run.parquet",
-        current_tables=[base / f"{name}.parquet" for name in ("scores", "rejected", "spans")],
-        prior_tables=[],
-        comparison_tables=[],
-        decomposition_tables=[],
-        warehouse_file=base / "warehouse.duckdb",
-        config=MembersPublishStage(runs=MembersRunsSection()),
-    )
-
-
-def _clean(base):
-    return {table: base / f"{table}.parquet" for table in TABLES}
-
-
-def _cms():
-    return sorted(folder(YEAR).glob("*.parquet"))
-
-
-def _measure(step, base, members, results):
-    started, cpu = time.perf_counter(), time.process_time()
-    step(base, members)
-    results.put(
-        {
-            "seconds": round(time.perf_counter() - started, 2),
-            "cpu_seconds": round(time.process_time() - cpu, 2),
-            "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+def sharded(base: Path, shards: int, cms: list[str], results: dict[str, Path]) -> list[tuple[str, list[str]]]:
+    """Return the commands that cut the members, score each shard, and merge."""
+    cut, manifest = base / "shards", base / "shards" / "manifest.json"
+    found = [
+        (
+            "shard",
+            [
+                "members_shard.py",
+                *options({table: base / "current" / f"{table}.parquet" for table in TABLES}),
+                *options({"folder": cut, "manifest": manifest}),
+                *params("shard", shards={"count": shards}),
+            ],
+        )
+    ]
+    for name in map(shard_name, range(shards)):
+        mine = {table: cut / "current" / table / f"{name}.parquet" for table in TABLES}
+        outputs = {
+            "output": base / "scored" / f"{name}.parquet",
+            "rejected": base / "unused" / f"{name}.parquet",
         }
+        found.append(
+            (
+                f"score {name}",
+                ["members_score.py", *options(mine), *options(outputs), *cms],
+            )
+        )
+    folders = {"scored": base / "scored", "unused": base / "unused", "plan": manifest}
+    merge = ["members_merge.py", *options(folders | results), "--params", "path.data_set=current"]
+    return [*found, ("merge", merge)]
+
+
+def options(values: dict[str, Any]) -> list[str]:
+    return [word for name, value in values.items() for word in (f"--{name}", str(value))]
+
+
+def measured(members: int, shards: int) -> dict[str, Any]:
+    """Return seconds, CPU seconds and peak memory of each stage, and of all."""
+    with tempfile.TemporaryDirectory(dir=REPOSITORY / "benchmarks" / "out") as place:
+        base = Path(place)
+        rows = written(base, members)
+        steps, started = {}, time.perf_counter()
+        for name, words in commands(base, shards):
+            steps[name] = timed(words)
+        seconds = time.perf_counter() - started
+    return {
+        "members": members,
+        "rows": rows,
+        "shards": shards,
+        "seconds": round(seconds, 2),
+        "cpu_seconds": round(sum(one["cpu_seconds"] for one in steps.values()), 2),
+        "peak_rss_bytes": max(one["peak_rss_bytes"] for one in steps.values()),
+        "load_average": os.getloadavg()[0],
+        "steps": steps,
+    }
+
+
+def written(base: Path, members: int) -> dict[str, int]:
+    """Write the raw tables in a process of its own, whose memory is nobody's; return table → rows."""
+    process = subprocess.run(
+        [sys.executable, "-m", __spec__.name, "--write", str(base), "--members", str(members)],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=True,
     )
+    rows: dict[str, int] = json.loads(process.stdout)
+    return rows
 
 
-def measured(members):
-    context = multiprocessing.get_context("spawn")
-    with tempfile.TemporaryDirectory() as folder_name:
-        steps = {}
-        for step in (make_demo, ingest, start, score, publish):
-            results = context.Queue()
-            process = context.Process(target=_measure, args=(step, Path(folder_name), members, results))
-            process.start()
-            steps[step.__name__] = results.get()
-            process.join()
-        seconds = round(sum(steps[name]["seconds"] for name in ("ingest", "start", "score", "publish")), 2)
-        peak = max(one["peak_rss_bytes"] for one in steps.values())
-        return {"members": members, "seconds": seconds, "peak_rss_bytes": peak, "steps": steps}
+def write(base: Path, members: int) -> dict[str, int]:
+    people = population(members, load(folder(YEAR)))
+    frames = {table: getattr(people, table) for table in TABLES}
+    for table, frame in frames.items():
+        frame.write_parquet(base / f"raw_{table}.parquet")
+    return {table: frame.height for table, frame in frames.items()}
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--members", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
-    parser.add_argument("--output", type=Path)
+def timed(words: list[str]) -> dict[str, Any]:
+    """Run a stage's program; return its seconds, CPU seconds and peak memory."""
+    started = time.perf_counter()
+    with tempfile.TemporaryFile() as errors:
+        process = subprocess.Popen(
+            [sys.executable, f"workflow/scripts/{words[0]}", *words[1:]],
+            cwd=REPOSITORY,
+            env={**os.environ, "POLARS_MAX_THREADS": str(THREADS)},
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        if status:
+            errors.seek(0)
+            raise RuntimeError(errors.read().decode()[-3000:])
+    return {
+        "seconds": round(time.perf_counter() - started, 2),
+        "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 2),
+        "peak_rss_bytes": usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--members", type=int, default=1_000_000)
+    parser.add_argument("--shards", type=int, default=1)
+    parser.add_argument("--write", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    rows = {"cores": os.cpu_count(), "sizes": [measured(members) for members in arguments.members]}
-    print(json.dumps(rows, indent=1))
-    if arguments.output:
-        arguments.output.parent.mkdir(parents=True, exist_ok=True)
-        arguments.output.write_text(json.dumps(rows, indent=1) + "\n")
+    if arguments.write:
+        print(json.dumps(write(arguments.write, arguments.members)))
+    else:
+        print(json.dumps(measured(arguments.members, arguments.shards), indent=1))
 
 
 if __name__ == "__main__":

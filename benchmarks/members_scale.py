@@ -1,10 +1,11 @@
 """The members track at 10,000 to 4,000,000 members: the engine, end to end, 32 runs, and beside another library.
 
-    python -m benchmarks.members_scale [--members 10000 100000 1000000 4000000] [--other-python VENV/bin/python]
+    python -m benchmarks.members_scale [--other-python VENV/bin/python]
 
-engine       members × 8 diagnoses + 2 NDCs, in memory, best of the repeats (benchmarks.members_engine)
-pipeline     raw parquet → validated → recorded → scored → warehouse, a process per stage (benchmarks.members_pipeline)
-shapley      model, cost sharing, enrolment, diagnoses and drugs: 32 runs decomposed (benchmarks.members_decompose)
+engine       members × 8 diagnoses + 2 NDCs, in memory, best of the repeats; 4 M as four shards (members_engine)
+pipeline     raw parquet → validated → recorded → scored → warehouse, a process per stage (members_pipeline);
+             4 M by shards with --pipeline-members 4000000: about two minutes
+shapley      model, cost sharing, enrolment, diagnoses and drugs: 32 runs decomposed (members_decompose)
 other        risk-adjustment-model of PyPI on the same members, with the Python of an environment that has it:
              python3.12 -m venv VENV && VENV/bin/pip install risk-adjustment-model
 """
@@ -28,6 +29,7 @@ from riskflow.members.tables.load import TableSet, folder, load
 
 PARTS = ("engine", "pipeline", "shapley", "other")
 CLOSE = 1e-6
+LARGEST_WHOLE, SHARD_OF_PIPELINE = 1_000_000, 500_000
 
 
 def told(module: str, *words: str) -> Any:
@@ -49,9 +51,13 @@ def engine(sizes: list[int], repeats: int) -> list[Any]:
     return [told("members_engine", "--members", str(n), "--repeats", str(repeats)) for n in sizes]
 
 
-def pipeline(sizes: list[int]) -> Any:
-    """Return the figures of all stages per size."""
-    return told("members_pipeline", "--members", *map(str, sizes))["sizes"]
+def pipeline(sizes: list[int]) -> list[Any]:
+    """Return the figures of all stages per size; beyond a million members, by shards of half a million."""
+    shards = [max(1, n // SHARD_OF_PIPELINE) if n > LARGEST_WHOLE else 1 for n in sizes]
+    return [
+        told("members_pipeline", "--members", str(n), "--shards", str(count))
+        for n, count in zip(sizes, shards, strict=True)
+    ]
 
 
 def beside_other(python: str, members: int) -> dict[str, Any]:
