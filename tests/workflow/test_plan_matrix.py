@@ -107,7 +107,7 @@ PLANNED = {
     "backtest seed": (setting("backtest", "seed", value=8), {"backtest": 1, **ENDS}),
     "quarantine limit": (
         setting("quality", "max_quarantined", value=0.31),
-        {"quality": 1, "plan": 1, **ENDS},
+        {"quality": 1, **AFTER_RANK},
     ),
     "one weight": (setting("weights", "billing", value=0.31), {**SCORING, "backtest": 1}),
     "two weights swapped": (

@@ -32,7 +32,7 @@ rule providers_load_graph:
 
 rule providers_features_neo4j:
     input:
-        universe=ancient(f"{P}/shards/universe/{{shard}}.parquet"),
+        universe=ancient(f"{P}/shards/universe"),
         loaded=ancient(f"{P}/receipts/load_graph.json"),
         plan=ancient(f"{P}/plan.json"),
     output:
@@ -50,11 +50,10 @@ rule providers_features_neo4j:
         bolt=1,
     params:
         *stage("providers.features_neo4j"),
-        planned("providers", "universe"),
-        planned_whole("providers", "graph"),
+        planned("providers", "universe", "graph"),
     message:
         "Ask Neo4j about shard {wildcards.shard}"
     shell:
         "POLARS_MAX_THREADS={threads} python workflow/scripts/providers_features_neo4j.py"
-        " --universe {input.universe:q} --loaded {input.loaded:q} --output {output.features:q}"
+        " --universe {input.universe:q}/{wildcards.shard}.parquet --loaded {input.loaded:q} --output {output.features:q}"
         " --receipt {output.receipt:q} --params {params:q} 2>&1 | tee {log:q} >&2"

@@ -6,9 +6,11 @@ rule providers_explain:
         merged=f"{P}/merged.parquet",
         ranks=f"{P}/ranks.parquet",
         features=expand(f"{P}/features/{{shard}}.parquet", shard=shards("providers")),
-        plan=ancient(f"{P}/plan.json"),
+        plan=f"{P}/plan.json",
         facts=f"{P}/exclusion_facts.parquet",
         universe=f"{P}/universe.parquet",
+        # No score is shown of sources that broke more rules than the config allows.
+        quality=f"{P}/receipts/quality.json",
         previous=earlier(PREVIOUS.run, "scores.parquet"),
     output:
         scores=f"{P}/scores.parquet",
@@ -25,7 +27,6 @@ rule providers_explain:
         runtime=grown(10),
     params:
         *stage("providers.explain"),
-        planned_rows("providers"),
         *earlier_params(PREVIOUS.run, "scores.parquet", "previous"),
     message:
         "Explain every score"
@@ -123,7 +124,7 @@ rule providers_decompose:
         metrics=f"{P}/metrics.parquet",
         programs=f"{P}/programs.parquet",
         features=expand(f"{P}/features/{{shard}}.parquet", shard=shards("providers")),
-        plan=ancient(f"{P}/plan.json"),
+        plan=f"{P}/plan.json",
         universe=f"{P}/universe.parquet",
         reference=f"{P}/reference.parquet",
         before=earlier(PREVIOUS.run, "scores.parquet"),
@@ -143,7 +144,6 @@ rule providers_decompose:
         runtime=grown(20),
     params:
         *stage("providers.decompose"),
-        planned_rows("providers"),
         *earlier_params(PREVIOUS.run, "scores.parquet", "before", hand_folder=True),
     message:
         "Attribute the change since the earlier run"

@@ -156,7 +156,7 @@ rule providers_score:
 rule providers_merge:
     input:
         scores=expand(f"{P}/scored/{{shard}}.parquet", shard=shards("providers")),
-        plan=ancient(f"{P}/plan.json"),
+        plan=f"{P}/plan.json",
     output:
         merged=f"{P}/merged.parquet",
         receipt=f"{P}/receipts/merge.json",
@@ -172,7 +172,6 @@ rule providers_merge:
         runtime=grown(10),
     params:
         *stage("providers.merge"),
-        planned_rows("providers"),
     message:
         "Merge the shards: exactly those planned, every NPI once"
     shell:
@@ -187,7 +186,6 @@ checkpoint providers_plan:
         receipts=[f"{P}/receipts/graph.json", f"{P}/receipts/reference.json"],
         # Whatever an ancient input comes from lies before this checkpoint, so that no change hides another:
         # Snakemake looks at everything behind it afresh when it is done.
-        quality=f"{P}/receipts/quality.json",
         loaded=(
             f"{P}/receipts/load_graph.json"
             if CONFIG.providers.graph.backend == "neo4j"
