@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,74 +31,145 @@ def _result(name: str) -> dict[str, Any]:
 
 
 def _providers(result: dict[str, Any]) -> Iterator[str]:
-    if not result or "ingest_seconds" not in result["sizes"][-1]:
+    if not result:
         return
-    yield (
-        "\n## Providers: from parquet to ranked, explained, merged scores\n\n"
-        "| providers | payment rows | shards | workflow s | ingest s | to ranks s | explain s | largest process GiB |"
-        " plain pass s | to ranks ÷ plain pass | nothing changed s | one provider changed s (shards scored) |\n"
-        "|---|---|---|---|---|---|---|---|---|---|---|---|\n"
+    sizes = result["sizes"]
+    yield "\n## Providers: from parquet to ranked, explained, merged scores\n\n"
+    yield from _columns(
+        [f"{size['providers']:,} providers" for size in sizes], [_of_size(size) for size in sizes]
     )
-    for size in result["sizes"]:
-        changed = size["one_changed"]
-        yield (
-            f"| {size['providers']:,} | {size['payment_rows']:,} | {size['shards']} | {size['workflow_seconds']:.0f} "
-            f"| {size['ingest_seconds']:.0f} | {size['ingested_to_ranks_seconds']:.0f} | {size['explain_seconds']:.0f} "
-            f"| {size['peak_process_bytes'] / GIB:.2f} ({size['peak_stage']}) | {size['plain_pass']['seconds']:.1f} "
-            f"| {size['ratio_to_plain_pass']:.1f} | {size['nothing_changed_seconds']:.1f} "
-            f"| {changed['seconds']:.0f} ({changed['jobs'].get('providers_score', 0)}) |\n"
-        )
-    last = result["sizes"][-1]
-    single = last["one_query_per_npi"]
+    single = sizes[-1]["one_query_per_npi"]
     yield (
-        f"\nReading, sorting and writing the same source bytes: {last['read_sort_write_seconds']:.1f} s. "
-        f"One query per NPI, the predecessor's way, on {single['sampled']} of the providers: "
+        f"\nThe predecessor's way, one query per NPI, on {single['sampled']} of the providers: "
         f"{single['seconds_per_npi'] * 1000:.0f} ms each, which makes {single['hours_extrapolated']:.1f} h for all. "
         "The plain pass is one process from the ingested tables to ranks, without shards, contracts, receipts and "
-        "explanations; it gives the same ranks bit for bit.\n"
+        "explanations; it gives the same ranks bit for bit. The workflow starts two processes per shard: where there "
+        "are few providers, that is most of its time.\n"
     )
+
+
+def _of_size(size: dict[str, Any]) -> dict[str, str]:
+    """Return figure → text of one size of the population."""
+    changed, plain = size["one_changed"], size["plain_pass"]
+    stages = list(size["stage_seconds"].items())[:5]
+    return {
+        "payment rows": f"{size['payment_rows']:,}",
+        "shards": str(size["shards"]),
+        "**workflow**": f"**{size['workflow_seconds']:.1f} s**",
+        "of it: to ingested tables": f"{size['ingest_seconds']:.1f} s",
+        "of it: to ranks": f"{size['ingested_to_ranks_seconds']:.1f} s",
+        "of it: to explained scores": f"{size['explain_seconds']:.1f} s",
+        "largest process": f"{size['peak_process_bytes'] / GIB:.2f} GiB ({size['peak_stage']})",
+        "plain single-process pass to ranks": f"{plain['seconds']:.1f} s, {plain['peak_rss_bytes'] / GIB:.2f} GiB",
+        "**workflow to ranks ÷ plain pass**": f"**{size['ratio_to_plain_pass']:.2f}**",
+        "reading, sorting and writing the same source bytes": f"{size['read_sort_write_seconds']:.1f} s",
+        "workflow ÷ reading, sorting and writing": f"{size['workflow_seconds'] / size['read_sort_write_seconds']:.1f}",
+        "nothing changed": f"{size['nothing_changed_seconds']:.1f} s",
+        "one provider changed": f"{changed['seconds']:.1f} s, {sum(changed['jobs'].values())} jobs, "
+        f"{changed['jobs'].get('providers_score', 0)} shard scored",
+        "seconds inside the five longest stages": ", ".join(
+            f"{stage.removeprefix('providers.')} {seconds:.0f}" for stage, seconds in stages
+        ),
+    }
 
 
 def _overhead(result: dict[str, Any]) -> Iterator[str]:
-    if "nothing_to_do_ratio" not in result:
+    if not result:
         return
-    ours = ", ".join(f"{run['dry_run_seconds']:.1f}" for run in result["ours"])
-    bare = ", ".join(f"{run['dry_run_seconds']:.1f}" for run in result["bare"])
+    kinds = {
+        "ours": "this workflow",
+        "same_shape": "bare, joined the same way",
+        "chain": "bare chain, no checkpoint",
+    }
+    yield f"\n## Snakemake at {result['shards']:,} shards\n\n"
+    figures = [
+        {
+            "fresh dry run": _seconds(result, kind, "dry_run"),
+            "ours ÷ it": _ratio(result, kind, "dry_run"),
+            "nothing to do": _seconds(result, kind, "nothing_to_do"),
+            "ours ÷ it, nothing to do": _ratio(result, kind, "nothing_to_do"),
+        }
+        for kind in kinds
+    ]
+    yield from _columns(list(kinds.values()), figures)
     yield (
-        f"\n## Snakemake at {result['shards']:,} shards\n\nA fresh dry run takes {ours} s; a bare Snakefile with as "
-        f"many jobs {bare} s. The median ratio is {result['dry_run_ratio']:.2f}; with nothing to be done it is "
-        f"{result['nothing_to_do_ratio']:.2f}.\n"
+        "\nTwo jobs per shard. The bare Snakefiles have no params, logs, benchmarks, receipts or config. A checkpoint "
+        "alone, which finds the shards that are new, makes Snakemake look at every job behind it twice.\n"
     )
 
 
-def _plain(title: str) -> Any:
-    """Return a section that shows a result's numbers as a list."""
+def _seconds(result: dict[str, Any], kind: str, figure: str) -> str:
+    return ", ".join(f"{one[kind][f'{figure}_seconds']:.1f} s" for one in result["rounds"])
+
+
+def _ratio(result: dict[str, Any], kind: str, figure: str) -> str:
+    return "" if kind == "ours" else f"{result[f'{figure}_ratio_to_{kind}']:.2f}"
+
+
+def _plain(title: str) -> Callable[[dict[str, Any]], Iterator[str]]:
+    """Return a section that shows a result's figures as a table, and each of its lists as a table of its own."""
 
     def section(result: dict[str, Any]) -> Iterator[str]:
-        if result:
-            yield f"\n## {title}\n\n"
-            for key, value in result.items():
-                if key not in {"benchmark", "machine"}:
-                    yield f"- {key.replace('_', ' ')}: {_shown(value)}\n"
+        figures = {key: value for key, value in result.items() if key not in {"benchmark", "machine"}}
+        if not figures:
+            return
+        yield f"\n## {title}\n"
+        lists = {key: value for key, value in figures.items() if _is_table(value)}
+        if single := _flat({key: value for key, value in figures.items() if key not in lists}):
+            yield "\n"
+            yield from _columns(["value"], [single])
+        for name, rows in lists.items():
+            yield f"\n### {_words(name)}\n\n"
+            heads = [next(iter(row)) for row in rows]
+            yield from _columns(
+                [f"{_shown(head, row[head])} {_words(head)}" for head, row in zip(heads, rows, strict=True)],
+                [_flat({k: v for k, v in row.items() if k != h}) for h, row in zip(heads, rows, strict=True)],
+            )
 
     return section
 
 
-def _shown(value: Any) -> str:
-    if isinstance(value, dict):
-        return "; ".join(f"{key.replace('_', ' ')} {_shown(inner)}" for key, inner in value.items())
+def _is_table(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(row, dict) for row in value)
+
+
+def _columns(heads: list[str], columns: list[dict[str, str]]) -> Iterator[str]:
+    """Yield a table with a row per figure and a column per head."""
+    names = list(dict.fromkeys(name for column in columns for name in column))
+    yield f"| | {' | '.join(heads)} |\n|---|{'---|' * len(heads)}\n"
+    for name in names:
+        yield f"| {name} | {' | '.join(column.get(name, '') for column in columns)} |\n"
+
+
+def _flat(figures: dict[str, Any], above: str = "") -> dict[str, str]:
+    """Return figure → text, nested figures under the names above them."""
+    flat: dict[str, str] = {}
+    for key, value in figures.items():
+        name = f"{above}{_words(key)}"
+        flat |= _flat(value, f"{name}: ") if isinstance(value, dict) else {name: _shown(key, value)}
+    return flat
+
+
+def _words(key: str) -> str:
+    return key.removesuffix("_bytes").removesuffix("_seconds").replace("_", " ")
+
+
+def _shown(key: str, value: Any) -> str:
+    """Return a figure with the unit that its key names."""
     if isinstance(value, list):
-        return "; ".join(f"({_shown(inner)})" for inner in value)
+        return ", ".join(_shown(key, one) for one in value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    if key.endswith("_bytes"):
+        return f"{value / GIB:.2f} GiB" if value >= GIB else f"{value / (1 << 20):.0f} MiB"
+    if key.endswith("seconds") and "_per_" not in key:
+        return f"{value:,.2f} s"
     return (
-        f"{value:,.4g}"
-        if isinstance(value, float)
-        else f"{value:,}"
-        if isinstance(value, int)
-        else str(value)
+        f"{value:,}" if isinstance(value, int) else f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.0f}"
     )
 
 
-SECTIONS = {
+SECTIONS: dict[str, Callable[[dict[str, Any]], Iterator[str]]] = {
     "providers_scale": _providers,
     "snakemake_overhead": _overhead,
     "members_scale": _plain("Members"),
