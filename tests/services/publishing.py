@@ -1,9 +1,14 @@
 """Publishing scores into a database of the test's own."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
+from riskflow.config.members_runs import MembersRunsSection
 from riskflow.config.providers import DeltaSection, ScoringSection
-from riskflow.config.publish import PostgresSection
+from riskflow.config.publish import PostgresSection, PostgresStage
+from riskflow.members import publish_postgres as members_publisher
+from riskflow.members.publish_postgres import MembersPostgresStage
+from riskflow.notes import publish_postgres as notes_publisher
 from riskflow.providers.publish import postgres as publisher
 from riskflow.providers.publish.postgres import PublishToPostgresStage
 from riskflow.receipts import Receipt
@@ -33,3 +38,13 @@ def publish(section: PostgresSection, what: dict[str, object], **delta: object) 
 Ask = Callable[[str], list[tuple[object, ...]]]
 EVERYTHING = "SELECT * FROM provider_risk_scores ORDER BY npi"
 WITHOUT_TIME = "SELECT (to_jsonb(t) - 'updated_at')::text FROM provider_risk_scores t ORDER BY npi"
+
+
+def publish_members(section: PostgresSection, what: Mapping[str, Any]) -> Receipt:
+    return members_publisher.run(
+        **what, config=MembersPostgresStage(runs=MembersRunsSection(), postgres=section)
+    )
+
+
+def publish_notes(section: PostgresSection, what: Mapping[str, Any]) -> Receipt:
+    return notes_publisher.run(**what, config=PostgresStage(postgres=section))

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import psycopg
@@ -13,31 +11,17 @@ import pytest
 from psycopg import sql
 
 from riskflow.config.members_runs import MembersPublishStage, MembersRunsSection
-from riskflow.config.publish import PostgresSection, PostgresStage
+from riskflow.config.publish import PostgresSection
 from riskflow.errors import RiskflowError
-from riskflow.members import publish_postgres as members_publisher
 from riskflow.members import warehouse as members_warehouse
-from riskflow.members.publish_postgres import MembersPostgresStage
 from riskflow.notes import publish as notes_warehouse
-from riskflow.notes import publish_postgres as notes_publisher
 from riskflow.publish import postgres_difference
-from riskflow.receipts import Receipt
 from tests.services.postgres_server import PostgresServer
 from tests.services.published_tracks import members, notes
-from tests.services.publishing import Ask, section_of
+from tests.services.publishing import Ask, publish_members, publish_notes, section_of
 
 pytestmark = [pytest.mark.service, pytest.mark.xdist_group("postgres")]
 NOTES = ("patients", "encounters", "observations", "audit", "quarantine")
-
-
-def publish_members(section: PostgresSection, what: Mapping[str, Any]) -> Receipt:
-    return members_publisher.run(
-        **what, config=MembersPostgresStage(runs=MembersRunsSection(), postgres=section)
-    )
-
-
-def publish_notes(section: PostgresSection, what: Mapping[str, Any]) -> Receipt:
-    return notes_publisher.run(**what, config=PostgresStage(postgres=section))
 
 
 def same_rows(
