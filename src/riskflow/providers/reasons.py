@@ -89,10 +89,10 @@ def _billing() -> pl.Expr:
     return pl.format(
         "{} was {} in {} against a median of {} among {} peers ({} robust deviations above)",
         pl.col("billing_measure").replace(MEASURE_NAMES),
-        _rounded("billing_value", 2),
+        grouped(pl.col("billing_value")),
         "billing_year",
-        _rounded("billing_median", 2),
-        "billing_peers",
+        grouped(pl.col("billing_median")),
+        grouped(pl.col("billing_peers")),
         _rounded("billing_top_z", 2),
     )
 
@@ -130,7 +130,21 @@ def _exclusion() -> pl.Expr:
 
 def _paid_after() -> pl.Expr:
     cents = pl.col("payments_after_exclusion_cents")
-    return pl.when(cents > 0).then(pl.format("{} dollars were paid after its exclusion", cents / 100))
+    return pl.when(cents > 0).then(
+        pl.format("{} dollars were paid after its exclusion", grouped(cents / 100))
+    )
+
+
+def grouped(number: pl.Expr) -> pl.Expr:
+    """Return a number of 0 or more as a person writes it: 0.25, 999.4, 12,345 (from a thousand on without cents)."""
+    whole = number.round(0).cast(pl.Int64)
+    text = number.round(2).cast(pl.String).str.strip_suffix(".0")
+    for digits, below in ((3, 1_000_000), (6, 1_000_000_000), (9, 1_000_000_000_000)):
+        groups = [(whole // 10**place) % 1000 for place in range(digits - 3, -1, -3)]
+        padded = [pl.lit(",") + group.cast(pl.String).str.zfill(3) for group in groups]
+        long = pl.concat_str((whole // 10**digits).cast(pl.String), *padded)
+        text = pl.when(whole.is_between(10**digits, below - 1)).then(long).otherwise(text)
+    return text
 
 
 def _rounded(column: str, digits: int = 1) -> pl.Expr:

@@ -13,6 +13,7 @@ from riskflow.config.providers import DecomposeStage, ProvidersConfig
 from riskflow.contracts.providers_scores import CHANGES, COMPONENTS, GROUP_CHANGES, SCORES
 from riskflow.errors import RiskflowError
 from riskflow.providers import decompose, merge
+from riskflow.providers.reasons import grouped
 from tests.unit.providers.population import FIRST_NPI, config, random_population
 from tests.unit.providers.score_files import part, run_stages
 
@@ -96,7 +97,7 @@ def test_reasons_name_every_positive_contribution_the_largest_first(full):
         if positive.get("ownership"):
             assert any("2 hops up (provider → holding → owner)" in reason for reason in told)
         if row["payments_after_exclusion_cents"]:
-            assert row["reasons"][0] == "1234.5 dollars were paid after its exclusion"
+            assert row["reasons"][0] == "1,235 dollars were paid after its exclusion"
 
 
 def test_published_rows_keep_the_contract_and_npis_are_text(full):
@@ -127,3 +128,21 @@ def test_decompose_reads_the_earlier_run_s_config_from_its_receipt(full, tmp_pat
     assert changes["risk_score_before"].equals(before["risk_score"], null_equal=True)
     groups = GROUP_CHANGES.validate(pl.read_parquet(tmp_path / "groups.parquet"))
     assert set(groups["grouping"]) == {"all", "state", "taxonomy", "tier"}
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (0.25, "0.25"),
+        (0.0, "0"),
+        (999.4, "999.4"),
+        (999.6, "1,000"),
+        (12_345.6, "12,346"),
+        (999_999.4, "999,999"),
+        (1_002_003.0, "1,002,003"),
+        (3_000_000_000.0, "3,000,000,000"),
+        (None, None),
+    ],
+)
+def test_reasons_write_numbers_as_a_person_does(number, text):
+    assert pl.select(grouped(pl.lit(number, pl.Float64))).item() == text
