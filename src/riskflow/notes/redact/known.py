@@ -7,17 +7,16 @@ name that is also a word ("Will", "Long") goes only with a capital, after a titl
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
-from itertools import pairwise
 from typing import NamedTuple
 
 import polars as pl
 
 from riskflow.notes.redact.spans import span_frame
-from riskflow.notes.redact.text import canonical, folded, nicknames, ordinary_words, word_set
+from riskflow.notes.redact.text import canonical_series, nicknames, ordinary_words, word_set
 
 IDENTIFIER_SCHEMA: dict[str, type[pl.DataType]] = {
     "patient_id": pl.String,
@@ -81,6 +80,7 @@ _STREET_FORMS = {
     "east": "e",
     "west": "w",
 }
+_DATE_FORMS = ("%Y%m%d", "%m%d%Y", "%d%m%Y", "%m%d%y", "%y%m%d")
 _SHORTEST_NUMBER = 4
 _SPACED_NUMBER = 7
 """Digits from which a number is also found with spaces in it."""
@@ -101,14 +101,27 @@ class Known:
     @cached_property
     def keys(self) -> frozenset[str]:
         """Words of which a text must have one to hold a known name or phrase."""
-        return frozenset(self.words) | frozenset(self.phrases) | frozenset(self.initials)
+        return frozenset({*self.words, *self.phrases, *self.initials})
 
 
-class _Token(NamedTuple):
-    start: int
-    end: int
-    word: str
-    capital: bool
+class _Words(NamedTuple):
+    """The words of a text: in lower case, and where they stand."""
+
+    text: str
+    words: list[str]
+    spans: list[tuple[int, int]]
+
+    def capital(self, place: int) -> bool:
+        """Return whether the word at a place begins with a capital."""
+        return self.text[self.spans[place][0]].isupper()
+
+    def initial(self, place: int) -> bool:
+        """Return whether the word at a place is one capital letter."""
+        return len(self.words[place]) == 1 and self.capital(place)
+
+    def gap(self, place: int) -> str:
+        """Return what stands between the word at a place and the next one."""
+        return self.text[self.spans[place][1] : self.spans[place + 1][0]]
 
 
 def record_identifiers(
@@ -146,12 +159,22 @@ def _column_values(table: pl.DataFrame, column: str, kind: str, part: str) -> pl
     )
 
 
-def compiled(values: Iterable[tuple[str, str, str]]) -> Known:
-    """Return the look-up of one patient's (kind, part, value) rows."""
+class _Value(NamedTuple):
+    """An identifier, and what is made of it: folded, its words, its digits, its letters and digits."""
+
+    kind: str
+    part: str
+    value: str
+    text: str
+    words: list[str]
+    digits: str
+    compact: str
+
+
+def compiled(values: Iterable[_Value]) -> Known:
+    """Return the look-up of one patient's identifiers."""
     known, given, family = Known(), list[str](), list[str]()
-    for kind, part, value in values:
-        text = folded(value)
-        words = _TOKEN.findall(text)
+    for kind, part, value, text, words, digits, compact in values:
         if part in ("family", "given", "person"):
             letters = [w for w in words if not w.isdigit() and w not in _NO_NAMES]
             _add_names(known, letters, text)
@@ -167,7 +190,7 @@ def compiled(values: Iterable[tuple[str, str, str]]) -> Known:
             _add_date(known, value)
         elif words:
             _add_phrase(known, kind, words)
-            _add_number(known, kind, part, text)
+            _add_number(known, kind, part, digits, compact)
     _add_initials(known, given, [w for w in family if w not in _PARTICLES])
     return known
 
@@ -209,7 +232,7 @@ def _add_street(known: Known, kind: str, words: list[str]) -> None:
 
 def _add_date(known: Known, value: str) -> None:
     day = date.fromisoformat(value[:10])
-    forms = {day.strftime(form) for form in ("%Y%m%d", "%m%d%Y", "%d%m%Y", "%m%d%y", "%y%m%d")}
+    forms = {day.strftime(form) for form in _DATE_FORMS}
     forms.add(f"{day.month}{day.day}{day.year}")
     known.numbers.update({digits: "DATE" for digits in forms if len(digits) > 5})
 
@@ -221,8 +244,7 @@ def _add_phrase(known: Known, kind: str, words: list[str]) -> None:
         entries.append(entry)
 
 
-def _add_number(known: Known, kind: str, part: str, text: str) -> None:
-    digits, compact = re.sub(r"\D", "", text), re.sub(r"[^a-z0-9]", "", text)
+def _add_number(known: Known, kind: str, part: str, digits: str, compact: str) -> None:
     if len(compact) > len(digits) > 0 and part == "number":
         known.compact[compact] = kind
     if part == "zip":
@@ -237,14 +259,15 @@ def _add_number(known: Known, kind: str, part: str, text: str) -> None:
         known.numbers[digits[-7:]] = kind
 
 
-def known_spans(text: str, known: Known) -> Iterator[tuple[int, int, str, str]]:
-    """Yield (start, end, kind, source) of every known identifier in a text."""
-    plain = canonical(text)
-    words = _TOKEN.findall(plain.lower())
-    if not known.keys.isdisjoint(words) or _DOTTED.search(plain):
-        tokens = [_Token(m.start(), m.end(), m[0].lower(), m[0][0].isupper()) for m in _TOKEN.finditer(plain)]
-        yield from _phrase_spans(plain, tokens, known)
-        yield from _name_spans(plain, tokens, known)
+def known_spans(plain: str, known: Known) -> Iterator[tuple[int, int, str, str]]:
+    """Yield (start, end, kind, source) of every known identifier in a canonical text."""
+    lower = [word.lower() for word in _TOKEN.findall(plain)]
+    keys = known.keys
+    places = [place for place, word in enumerate(lower) if word in keys]
+    if places or _DOTTED.search(plain):
+        words = _Words(plain, lower, [match.span() for match in _TOKEN.finditer(plain)])
+        yield from _phrase_spans(words, places, known)
+        yield from _name_spans(words, known)
     if known.numbers:
         yield from _number_spans(plain, known)
     if known.compact:
@@ -259,106 +282,98 @@ def _compact_spans(text: str, known: Known) -> Iterator[tuple[int, int, str, str
             yield match.start(), match.end(), kind, "known:number"
 
 
-def _phrase_spans(text: str, tokens: list[_Token], known: Known) -> Iterator[tuple[int, int, str, str]]:
-    for place, token in enumerate(tokens):
-        for words, kind in known.phrases.get(token.word, ()):
-            found = tokens[place : place + len(words)]
-            if tuple(t.word for t in found) != words or not _close(text, found):
+def _phrase_spans(
+    words: _Words, places: Sequence[int], known: Known
+) -> Iterator[tuple[int, int, str, str]]:
+    for place in places:
+        for phrase, kind in known.phrases.get(words.words[place], ()):
+            end = place + len(phrase)
+            if tuple(words.words[place:end]) != phrase:
                 continue
-            if not any(t.capital for t in found) and all(w in ordinary_words() for w in words):
+            if not all(_GAP.fullmatch(words.gap(at)) for at in range(place, end - 1)):
                 continue
-            yield token.start, found[-1].end, kind, "known:phrase"
+            plain = not any(words.capital(at) for at in range(place, end))
+            if plain and all(w in ordinary_words() for w in phrase):
+                continue
+            yield words.spans[place][0], words.spans[end - 1][1], kind, "known:phrase"
 
 
-def _close(text: str, tokens: list[_Token]) -> bool:
-    return all(_GAP.fullmatch(text[a.end : b.start]) for a, b in pairwise(tokens))
-
-
-def _name_spans(text: str, tokens: list[_Token], known: Known) -> Iterator[tuple[int, int, str, str]]:
-    hits = [
-        token.word in known.words and _is_name(tokens, place, known) for place, token in enumerate(tokens)
-    ]
-    place = 0
-    while place < len(tokens):
-        if not hits[place]:
-            token = tokens[place]
-            if token.capital and (token.end - token.start == 1 or token.word in known.initials):
-                yield from _initial_spans(text, tokens, place, known)
-            place += 1
+def _name_spans(words: _Words, known: Known) -> Iterator[tuple[int, int, str, str]]:
+    named, initials = known.words, known.initials
+    reached = 0
+    for place, word in enumerate(words.words):
+        if place < reached or not (word in named or word in initials or len(word) == 1):
             continue
-        first = _before_name(text, tokens, place)
-        last = _after_name(text, tokens, hits, place)
-        yield tokens[first].start, tokens[last].end, "NAME", "known:name"
-        place = last + 1
+        if _is_name(words, place, known):
+            first, last = _before_name(words, place), _after_name(words, place, known)
+            yield words.spans[first][0], words.spans[last][1], "NAME", "known:name"
+            reached = last + 1
+        elif words.capital(place):
+            yield from _initial_spans(words, place, known)
 
 
-def _is_name(tokens: list[_Token], place: int, known: Known) -> bool:
-    token = tokens[place]
-    needs_capital = known.words.get(token.word)
+def _is_name(words: _Words, place: int, known: Known) -> bool:
+    needs_capital = known.words.get(words.words[place])
     if needs_capital is None:
         return False
-    if not needs_capital or token.capital:
+    if not needs_capital or words.capital(place):
         return True
-    beside = [tokens[at] for at in (place - 1, place + 1) if 0 <= at < len(tokens)]
-    titled = place > 0 and tokens[place - 1].word in _TITLES
-    return titled or any(other.word in known.words and not other.capital for other in beside)
+    beside = [at for at in (place - 1, place + 1) if 0 <= at < len(words.words)]
+    titled = place > 0 and words.words[place - 1] in _TITLES
+    return titled or any(words.words[at] in known.words and not words.capital(at) for at in beside)
 
 
-def _before_name(text: str, tokens: list[_Token], place: int) -> int:
+def _before_name(words: _Words, place: int) -> int:
     """Initials and particles that stand right before a known name belong to it."""
     while place > 0:
-        token = tokens[place - 1]
-        initial = (token.end - token.start == 1 and token.capital and token.word not in "ai") or (
-            token.end - token.start == 1 and token.capital and text[token.end : token.end + 1] == "."
-        )
-        if not (initial or token.word in _PARTICLES) or not re.fullmatch(
-            r"[.'\s-]{0,2}", text[token.end : tokens[place].start]
-        ):
+        before = place - 1
+        word, end = words.words[before], words.spans[before][1]
+        initial = words.initial(before) and (word not in "ai" or words.text[end : end + 1] == ".")
+        if not (initial or word in _PARTICLES) or not _BEFORE_GAP.fullmatch(words.gap(before)):
             return place
-        place -= 1
+        place = before
     return place
 
 
-def _after_name(text: str, tokens: list[_Token], hits: list[bool], place: int) -> int:
+def _after_name(words: _Words, place: int, known: Known) -> int:
     """Further known names, initials and particles up to the last of them."""
     last = step = place
-    while step + 1 < len(tokens) and re.fullmatch(
-        r"[.,'\s-]{0,2}", text[tokens[step].end : tokens[step + 1].start]
-    ):
+    while step + 1 < len(words.words) and _AFTER_GAP.fullmatch(words.gap(step)):
         step += 1
-        token = tokens[step]
-        middle = token.end - token.start == 1 and token.capital
-        dotted = middle and text[token.end : token.end + 1] == "." and text[tokens[step - 1].end] == " "
-        if hits[step] or dotted:
+        middle, end = words.initial(step), words.spans[step][1]
+        dotted = middle and words.text[end : end + 1] == "." and words.text[words.spans[step - 1][1]] == " "
+        if dotted or _is_name(words, step, known):
             last = step
-        elif not (middle or token.word in _PARTICLES):
+        elif not (middle or words.words[step] in _PARTICLES):
             break
     return last
 
 
-def _initial_spans(
-    text: str, tokens: list[_Token], place: int, known: Known
-) -> Iterator[tuple[int, int, str, str]]:
-    token = tokens[place]
-    raw = text[token.start : token.end]
+def _initial_spans(words: _Words, place: int, known: Known) -> Iterator[tuple[int, int, str, str]]:
+    word, (start, end) = words.words[place], words.spans[place]
     if (
-        raw.isupper()
-        and token.word in known.initials
-        and token.word not in _INITIALS_THAT_ARE_WORDS
-        and not text.isupper()
+        word in known.initials
+        and words.text[start:end].isupper()
+        and word not in _INITIALS_THAT_ARE_WORDS
+        and not words.text.isupper()
     ):
-        if token.word not in ordinary_words():
-            yield token.start, token.end, "NAME", "known:initials"
+        if word not in ordinary_words():
+            yield start, end, "NAME", "known:initials"
         return
     for length in (3, 2):
-        found = tokens[place : place + length]
-        letters = "".join(t.word for t in found)
-        if letters in known.initials and all(len(t.word) == 1 and t.capital for t in found):
-            between = text[found[0].end : found[-1].start]
-            if "." in between and re.fullmatch(r"(?:\.\s?[A-Z]?)+", between):
-                end = found[-1].end
-                yield token.start, end + (text[end : end + 1] == "."), "NAME", "known:initials"
+        letters = "".join(words.words[place : place + length])
+        places = range(place, min(place + length, len(words.words)))
+        if letters in known.initials and all(words.initial(at) for at in places):
+            end = words.spans[places[-1]][1]
+            between = words.text[words.spans[place][1] : words.spans[places[-1]][0]]
+            if "." in between and _DOTS.fullmatch(between):
+                yield start, end + (words.text[end : end + 1] == "."), "NAME", "known:initials"
                 return
+
+
+_BEFORE_GAP = re.compile(r"[.'\s-]{0,2}")
+_AFTER_GAP = re.compile(r"[.,'\s-]{0,2}")
+_DOTS = re.compile(r"(?:\.\s?[A-Z]?)+")
 
 
 def _number_spans(text: str, known: Known) -> Iterator[tuple[int, int, str, str]]:
@@ -374,12 +389,54 @@ def _number_spans(text: str, known: Known) -> Iterator[tuple[int, int, str, str]
                     yield (opened.start() if opened else start), group_end, kind, "known:number"
 
 
-def known_by_patient(identifiers: pl.DataFrame) -> dict[str, Known]:
-    """Return patient_id → look-up, of the rows of `record_identifiers`."""
-    grouped: dict[str, list[tuple[str, str, str]]] = {}
-    for patient_id, kind, part, value in identifiers.select(list(IDENTIFIER_SCHEMA)).iter_rows():
-        grouped.setdefault(patient_id, []).append((kind, part, value))
+def known_by_patient(readable: pl.DataFrame) -> dict[str, Known]:
+    """Return patient_id → look-up, of the rows of `readable`."""
+    grouped: dict[str, list[_Value]] = {}
+    for patient_id, *value in readable.select("patient_id", *_Value._fields).iter_rows():
+        grouped.setdefault(patient_id, []).append(_Value(*value))
     return {patient_id: compiled(values) for patient_id, values in grouped.items()}
+
+
+def readable(identifiers: pl.DataFrame) -> pl.DataFrame:
+    """Return patient_id and the fields of `_Value`: what can be worked out for all values at once."""
+    lower = canonical_series(identifiers["value"]).str.to_lowercase()
+    return identifiers.select("patient_id", "kind", "part", "value").with_columns(
+        lower.alias("text"),
+        lower.str.extract_all(r"[a-z]+|\d+").alias("words"),
+        lower.str.replace_all(r"\D", "").alias("digits"),
+        lower.str.replace_all("[^a-z0-9]", "").alias("compact"),
+    )
+
+
+def _mentioned(values: pl.DataFrame, notes: pl.DataFrame) -> pl.DataFrame:
+    """Return the values without numbers, contacts and dates that cannot be in any note of their patient.
+
+    Whatever way they are written, without what separates them they are in the text without what separates it.
+    """
+    hay = pl.col("text").str.join("\n").str.to_lowercase().str.replace_all("[^a-z0-9]", "").alias("hay")
+    held = values.with_row_index("row").join(notes.group_by("patient_id").agg(hay), on="patient_id")
+    digits = pl.col("digits")
+    bare = digits.str.strip_chars_start("0")
+    number = _is_in_hay(pl.col("compact")) | (
+        (bare.str.len_chars() >= _SHORTEST_NUMBER - 1) & _is_in_hay(bare)
+    )
+    day = pl.col("value").str.slice(0, 10).str.to_date("%Y-%m-%d", strict=False)
+    forms = pl.any_horizontal(_is_in_hay(day.dt.to_string(form)) for form in (*_DATE_FORMS, "%-m%-d%Y"))
+    second = pl.col("words").list.get(1, null_on_oob=True)
+    tests = {
+        ("number", "address", "place"): number,
+        ("telephone",): _is_in_hay(digits.str.tail(_SPACED_NUMBER)),
+        ("zip",): _is_in_hay(digits.str.head(5)),
+        ("date",): forms,
+        ("street",): second.is_null() | second.is_in(list(_STREET_FORMS)) | _is_in_hay(second),
+        ("family", "given", "person"): pl.lit(True),
+    }
+    kept = [held.filter(pl.col("part").is_in(parts)).filter(test) for parts, test in tests.items()]
+    return pl.concat(kept).sort("row")
+
+
+def _is_in_hay(needle: pl.Expr) -> pl.Expr:
+    return pl.col("hay").str.contains(needle, literal=True)
 
 
 def detect_known(notes: pl.DataFrame, identifiers: pl.DataFrame) -> pl.DataFrame:
@@ -387,11 +444,11 @@ def detect_known(notes: pl.DataFrame, identifiers: pl.DataFrame) -> pl.DataFrame
 
     Input columns: patient_id, text. Identifiers: see `record_identifiers`.
     """
-    wanted = identifiers.join(notes.select("patient_id").unique(), on="patient_id", how="semi")
-    known = known_by_patient(wanted)
+    plain = notes.select("patient_id", canonical_series(notes["text"]).alias("text"))
+    known = known_by_patient(_mentioned(readable(identifiers), plain))
     return span_frame(
         (row, *span)
-        for row, (patient_id, text) in enumerate(notes.select("patient_id", "text").iter_rows())
+        for row, (patient_id, text) in enumerate(plain.iter_rows())
         if patient_id in known
         for span in known_spans(text, known[patient_id])
     )

@@ -366,8 +366,11 @@ def _extended(text: str, row: tuple[int, int, int, str, str]) -> Iterator[tuple[
         yield text_id, *found, kind, "list:name.run"
 
 
+_NAME_JOIN = re.compile(r"[ \t](?:\"[A-Za-z]+\"\s|\([A-Z][a-z]+\)\s)?|-(?=[A-Z])")
+
+
 def _extended_end(text: str, end: int) -> int:
-    join = re.compile(r"[ \t](?:\"[A-Za-z]+\"\s|\([A-Z][a-z]+\)\s)?|-(?=[A-Z])").match(text, end)
+    join = _NAME_JOIN.match(text, end)
     token = TOKEN.match(text, join.end()) if join else None
     if token is None or (is_short_capitals(token["word"], text) and len(token["word"]) > 1):
         return end

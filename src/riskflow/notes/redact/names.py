@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from enum import Enum
 from functools import cache, lru_cache
+from typing import NamedTuple
 
 from riskflow.notes.redact.text import (
     given_names,
@@ -201,12 +202,22 @@ _BACK = re.compile(
 )
 
 
+_PARTICLES_BEFORE = re.compile(rf"\b(?i:{_PARTICLES})\s+$")
+_PARTICLE_ENDS = frozenset(
+    "las los der den de del della di da do dos das du van von ter ten la le el al bin ibn abu ben san santa st. mac".split()  # noqa: SIM905
+)
+"""Last words of the particles: before a name, a word in small letters that is none of them is no part of it."""
+
+
 def run_start(text: str, start: int, *, sure: bool) -> int:
     """Return where the name begins whose known part begins at `start`: initials and names before it belong to it."""
     for _ in range(MOST_WORDS):
         before = text[max(0, start - 40) : start]
+        word = before.rstrip(" \t").rpartition(" ")[2]
+        if (not word or word.islower()) and word not in _PARTICLE_ENDS:
+            return start
         token = _BACK.search(before)
-        particles = re.search(rf"\b(?i:{_PARTICLES})\s+$", before) if token is None else None
+        particles = _PARTICLES_BEFORE.search(before) if token is None else None
         if particles is not None and _is_particle(particles[0]):
             start -= len(before) - particles.start()
             continue
@@ -302,11 +313,8 @@ def first_part(word: str) -> str:
 
 def may_be_listed(word: str) -> bool:
     """Whether `listed_runs` could find a name at a word: what it asks of the word alone."""
-    if not word[0].isupper() or word.lower() in TITLE_WORDS:
-        return False
-    if len(word) == 1 or is_given(word) or is_any_given(word) or is_surname(word):
-        return True
-    return evidence(word) is Evidence.NAME_OR_WORD
+    listed = _listed(word)
+    return word[0].isupper() and not listed.title and (len(word) == 1 or any(listed))
 
 
 def listed_runs(text: str, anchors: Sequence[int]) -> Iterator[tuple[int, int]]:
@@ -324,30 +332,56 @@ def listed_runs(text: str, anchors: Sequence[int]) -> Iterator[tuple[int, int]]:
             reached = end
 
 
+class _Listed(NamedTuple):
+    """What the lists say of a word, asked once for each."""
+
+    title: bool
+    given: bool
+    any_given: bool
+    surname: bool
+    opens: bool
+
+
+@lru_cache(maxsize=1 << 16)
+def _listed(word: str) -> _Listed:
+    lower = word.lower()
+    return _Listed(
+        lower in TITLE_WORDS,
+        is_given(word) and lower not in _protected(),
+        is_any_given(word),
+        is_surname(word),
+        evidence(word) is Evidence.NAME_OR_WORD,
+    )
+
+
 def _listed_end(text: str, capital: re.Match[str]) -> int | None:
-    word = capital[0]
-    if word.lower() in TITLE_WORDS:
+    word, end = capital[0], capital.end()
+    listed = _listed(word)
+    if listed.title:
         return None
     if len(word) == 1:
-        token = TOKEN.match(text, capital.start())
-        dotted = (
-            token is not None and is_initial(token) and token["dot"] and _initial_before_name(text, token)
-        )
+        token = TOKEN.match(text, capital.start()) if text[end : end + 1] == "." else None
+        dotted = token is not None and is_initial(token) and _initial_before_name(text, token)
         return run_end(text, capital.start(), sure=False) if dotted else None
-    if is_given(word) and word.lower() not in _protected():
+    if listed.given:
         return run_end(text, capital.start(), sure=False)
-    if is_any_given(word) and (end := _ambiguous_pair_end(text, capital)) is not None:
-        return end
-    opens = not text[: capital.start()].strip(" ") or text[: capital.start()].rstrip(" ")[-1] in ":\n(;"
-    if not is_surname(word) and not (opens and evidence(word) is Evidence.NAME_OR_WORD):
+    if listed.any_given and (pair := _ambiguous_pair_end(text, capital)) is not None:
+        return pair
+    if not listed.surname and not (listed.opens and _opens(text, capital.start())):
         return None
-    end = capital.end() - (2 if word.endswith("'s") else 0)
+    end -= 2 if word.endswith("'s") else 0
     given = CAPITAL_WORD.match(text, comma.end()) if (comma := _COMMA.match(text, end)) else None
     if given is not None and is_given(given[0]) and not is_short_capitals(given[0], text):
         return run_end(text, given.start(), sure=False)
-    if (is_surname(word) and PERSON_VERBS.match(text, end)) or _is_beside_word(text, capital.start(), word):
+    if listed.surname and (PERSON_VERBS.match(text, end) or _is_beside_word(text, capital.start(), word)):
         return run_end(text, capital.start(), sure=False)
     return None
+
+
+def _opens(text: str, start: int) -> bool:
+    """Whether a word is the first of a text, a line or a clause."""
+    before = text[max(0, start - 24) : start].rstrip(" ")
+    return before[-1] in ":\n(;" if before else not text[:start].strip(" ")
 
 
 def _ambiguous_pair_end(text: str, capital: re.Match[str]) -> int | None:

@@ -73,7 +73,10 @@ def empty_spans() -> pl.DataFrame:
 
 def span_frame(rows: Iterable[tuple[int, int, int, str, str]]) -> pl.DataFrame:
     """Return a span frame of (text_id, start, end, kind, source) rows."""
-    return pl.DataFrame(list(rows), schema=SPAN_SCHEMA, orient="row")
+    columns = list(zip(*rows, strict=True)) or [()] * len(SPAN_SCHEMA)
+    return pl.DataFrame(
+        [pl.Series(name, values, dtype) for (name, dtype), values in zip(SPAN_SCHEMA.items(), columns, strict=True)]
+    )
 
 
 def tier(source: str = "source") -> pl.Expr:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -94,7 +95,13 @@ def run(
     )
     detectors = load_detectors(model, config.ner)
     span_cache = SpanCache(cache, redacted.stem, key) if cache else None
-    outcome = redact(notes_of(sources[2]), record_identifiers(*sources), policy, key, detectors, span_cache)
+    gc.disable()  # millions of small tuples without cycles: looking through them again and again takes an eighth
+    try:
+        outcome = redact(
+            notes_of(sources[2]), record_identifiers(*sources), policy, key, detectors, span_cache
+        )
+    finally:
+        gc.enable()
     rows, spans = redacted_artifacts(outcome, policy, key, detectors)
     artifacts.write(rows, redacted, REDACTED_NOTES)
     artifacts.write(spans, audit, AUDIT)
