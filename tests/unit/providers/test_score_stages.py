@@ -97,7 +97,7 @@ def test_reasons_name_every_positive_contribution_the_largest_first(full):
         if positive.get("ownership"):
             assert any("2 hops up (provider → holding → owner)" in reason for reason in told)
         if row["payments_after_exclusion_cents"]:
-            assert row["reasons"][0] == "1,235 dollars were paid after its exclusion"
+            assert row["reasons"][0] == "1,234 dollars were paid after its exclusion"
 
 
 def test_published_rows_keep_the_contract_and_npis_are_text(full):
