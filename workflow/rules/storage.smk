@@ -49,6 +49,17 @@ def local_copies():
     return str(stored("x").local_path().parent) if STORAGE else ""
 
 
+def check_storage():
+    """Ask the storage one question before Snakemake does, whose error would be a page long."""
+    try:
+        stored(f"{RESULTS}/none").exists()
+    except Exception as error:
+        raise WorkflowError(
+            f"{workflow.storage_settings.default_storage_prefix} cannot be read ({type(error).__name__}); look at the "
+            "address of the storage (--storage-s3-endpoint-url), the bucket, its keys, then run the same command again"
+        ) from None
+
+
 def on_this_machine(path):
     """A file that is never in the bucket, though there may be one."""
     return local(path) if STORAGE else path
@@ -69,6 +80,8 @@ def stored_text(path):
 
 
 _STORED_TEXTS = {}
+if STORAGE and workflow.is_main_process:
+    check_storage()
 
 
 def _fetched(item):

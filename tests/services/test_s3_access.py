@@ -1,0 +1,57 @@
+"""A bucket that cannot be reached is told in a line, before Snakemake asks for every file in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.services.needs import free_port
+from tests.services.s3_server import S3Server
+from tests.services.test_workflow_servers import SMALL
+from tests.workflow.harness import Run, Workspace
+
+pytestmark = [pytest.mark.service, pytest.mark.xdist_group("s3")]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[S3Server]:
+    server = S3Server()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    return Workspace.create(tmp_path_factory.mktemp("access") / "riskflow", SMALL)
+
+
+def planned(workspace: Workspace, url: str, credentials: Path) -> Run:
+    words = ["--default-storage-provider", "s3", "--default-storage-prefix", "s3://riskflow/run"]
+    environment = {"SNAKEMAKE_STORAGE_S3_ENDPOINT_URL": url, "AWS_SHARED_CREDENTIALS_FILE": str(credentials)}
+    return workspace.snakemake("--dry-run", "providers", *words, env=environment)
+
+
+def test_a_bucket_that_is_not_there_yet_is_an_empty_one(server: S3Server, workspace: Workspace) -> None:
+    run = planned(workspace, server.url, server.credentials_file)
+    assert run.status == 0, run.text
+    assert run.jobs["providers_score"] == 2
+
+
+def test_a_server_that_is_down(server: S3Server, workspace: Workspace) -> None:
+    run = planned(workspace, f"http://127.0.0.1:{free_port()}", server.credentials_file)
+    assert run.status != 0
+    assert "s3://riskflow/run cannot be read (EndpointConnectionError); look at the address" in run.text
+
+
+def test_a_wrong_key(server: S3Server, workspace: Workspace, tmp_path: Path) -> None:
+    wrong = tmp_path / "credentials"
+    wrong.write_text("[default]\naws_access_key_id = riskflow\naws_secret_access_key = wrong-key-81c2\n")
+    run = planned(workspace, server.url, wrong)
+    assert run.status != 0
+    assert "s3://riskflow/run cannot be read (ClientError); look at the address" in run.text
+    assert "wrong-key-81c2" not in run.text
