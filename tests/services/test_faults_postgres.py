@@ -1,5 +1,6 @@
 """What goes wrong while publishing to a real PostgreSQL: nothing is lost, and the error says what to do."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -11,9 +12,13 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from riskflow.config.base import leaf_values
+from riskflow.config.providers import DeltaSection, ScoringSection
 from riskflow.config.publish import PostgresSection
 from riskflow.errors import RiskflowError
+from riskflow.providers.publish.postgres import PublishToPostgresStage
 from riskflow.publish import postgres_difference, postgres_tables
+from tests.paths import REPOSITORY
 from tests.services.postgres_server import PostgresServer
 from tests.services.published import scores, written
 from tests.services.publishing import ROWS, WITHOUT_TIME, Ask, publish, section_of
@@ -101,6 +106,66 @@ def test_a_connection_cut_too_often_loses_nothing(
     assert "nothing" in str(caught.value) and ask(WITHOUT_TIME) == before
     publish(section, written(tmp_path / "2", scores(ROWS, changed_every=2), day=2))
     assert ask(WITHOUT_TIME) != before
+
+
+def test_a_server_that_crashes_in_mid_copy_and_comes_back_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, rows = PostgresServer(profile="durable"), 9_000
+    monkeypatch.setattr(postgres_difference, "ROWS_PER_CHUNK", 2048)
+    crashes: list[threading.Thread] = []
+    csv_bytes = postgres_difference.csv_bytes
+
+    def crashing(frame: pl.DataFrame) -> bytes:
+        if not crashes and frame["npi"][0] > "1000000001":
+            server.crash()
+            crashes.append(threading.Thread(target=server.start))
+            crashes[0].start()
+        return csv_bytes(frame)
+
+    try:
+        server.start()
+        section = section_of(server, "postgres")
+        publish(section, written(tmp_path / "1", scores(ROWS)))
+        monkeypatch.setattr(postgres_difference, "csv_bytes", crashing)
+        second = publish(section, written(tmp_path / "2", scores(rows, changed_every=3), day=2))
+        crashes[0].join()
+        assert second.counts["rows"] == rows
+        with server.connect() as connection:
+            found = connection.execute(
+                "SELECT count(*), sum(row_hash) FROM riskflow.provider_risk_scores"
+            ).fetchone()
+            connection.execute("DROP SCHEMA riskflow CASCADE")
+            publish(section, written(tmp_path / "2", scores(rows, changed_every=3), day=2))
+            undisturbed = "SELECT count(*), sum(row_hash) FROM riskflow.provider_risk_scores"
+            assert connection.execute(undisturbed).fetchone() == found
+    finally:
+        server.stop()
+
+
+def test_the_program_says_one_line_and_writes_no_receipt(tmp_path: Path) -> None:
+    what = written(tmp_path, scores(5))
+    params = [
+        f"config.{key}={value}"
+        for key, value in leaf_values(
+            PublishToPostgresStage(
+                scoring=ScoringSection(),
+                delta=DeltaSection(),
+                postgres=PostgresSection(port=1, retry_seconds=0),
+            ).model_dump(mode="json")
+        ).items()
+    ]
+    program = [sys.executable, str(REPOSITORY / "workflow/scripts/providers_publish_postgres.py")]
+    files = ["--scores", str(what["scores"]), "--receipts", str(tmp_path / "explain.json")]
+    done = subprocess.run(
+        [*program, *files, "--receipt", str(tmp_path / "receipt.json"), "--params", *params],
+        capture_output=True, text=True, check=False, env=os.environ | {"RISKFLOW_POSTGRES_PASSWORD": "canary-6e1d"},
+    )  # fmt: skip
+    said = [line for line in done.stderr.splitlines() if "no PostgreSQL answers at 127.0.0.1:1" in line]
+    assert done.returncode == 1 and len(said) == 1
+    assert "start the server, or check host and port in the config" in done.stderr
+    assert "Traceback" not in done.stderr and "canary-6e1d" not in done.stderr
+    assert not (tmp_path / "receipt.json").exists()
 
 
 def test_a_server_that_crashes_between_two_publishes(tmp_path: Path) -> None:

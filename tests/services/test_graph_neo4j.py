@@ -211,6 +211,27 @@ def test_a_server_killed_between_batches_and_restarted_loses_nothing(neo4j_serve
         assert backend.features(npis, REACH).equals(embedded(held, npis))
 
 
+def test_a_server_killed_in_mid_load_and_restarted_holds_the_whole_graph(neo4j_server: Neo4jServer) -> None:
+    held = ownership(60)
+    npis = held.nodes["npi"].drop_nulls()
+    with Neo4jGraph(neo4j_server.section(retry_seconds=90)) as backend:
+        backend.load(ownership(40))
+        write_rows, restarts = backend._write_rows, list[threading.Thread]()
+
+        def killing(name: str, rows: pl.DataFrame | None, loader: str = "") -> None:
+            if name == "merge_edges":
+                neo4j_server.kill()
+                restarts.append(threading.Thread(target=neo4j_server.start))
+                restarts[0].start()
+            write_rows(name, rows, loader)
+
+        backend._write_rows = killing  # type: ignore[method-assign]
+        assert backend.load_difference(held)["nodes_written"] > 0
+        restarts[0].join()
+        assert backend.content_hash() == held.content_hash
+        assert backend.features(npis, REACH).equals(embedded(held, npis))
+
+
 def test_ids_that_sort_differently_in_utf_16(connected: Neo4jGraph) -> None:
     low, high = "Ｏ-fullwidth", "😀-astral"  # U+FF2F < U+1F600, but its UTF-16 units are greater
     held = graph([(low, "a", 1), (high, "a", 1), ("P1", low, 1), ("P1", high, 1)], "P1")
