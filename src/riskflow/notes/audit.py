@@ -39,7 +39,7 @@ def audit_rows(
     patient, kind and value together: equal values of a patient can be counted, no value can be guessed.
     """
     versions = detector_versions(detectors)
-    ids, patients, texts = notes["note_id"], notes["patient_id"], notes["text"]
+    ids, patients, texts = (notes[name].to_list() for name in ("note_id", "patient_id", "text"))
     return pl.DataFrame(
         [
             (

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
@@ -67,14 +67,14 @@ def run(
     refuse_unfit(observations, sum(receipt.counts["read"] for receipt in shards))
     policy = next((str(receipt.facts["policy"]) for receipt in shards), "")
     facts, made = _facts(batch, policy, [*receipts, *redacted]), made_at([*receipts, *redacted])
-    with ExitStack() as open_until_done:
 
-        def prepared() -> duckdb.DuckDBPyConnection:
-            source = open_until_done.enter_context(scratch_database())
+    @contextmanager
+    def rows() -> Iterator[duckdb.DuckDBPyConnection]:
+        with scratch_database() as source:
             fill(source, paths)
-            return source
+            yield source
 
-        counts = publish(config.postgres, parts_of(config.postgres), prepared, Run(facts, made))
+    counts = publish(config.postgres, parts_of(config.postgres), rows, Run(facts, made))
     return Receipt(counts=counts, facts={"run_id": facts.run_id, "made_at": made.isoformat()})
 
 

@@ -5,7 +5,6 @@ import pytest
 
 from riskflow.notes.redact.known import (
     Known,
-    detect_known,
     known_by_patient,
     known_spans,
     readable,

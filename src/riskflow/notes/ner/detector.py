@@ -10,10 +10,11 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import orjson
 
 from riskflow.notes.ner.reader import Spans
-from riskflow.notes.ner.sentences import may_hold_name, sentences
+from riskflow.notes.ner.sentences import may_hold_names, sentences
 from riskflow.notes.ner.worker import load_model
 from riskflow.notes.redact.spans import Detection, span_frame
 from riskflow.notes.redact.text import canonical
@@ -48,7 +49,7 @@ class NerDetector:
     def detect(self, texts: Sequence[str]) -> Detection:
         """Return names (NAME) and places (GEO) of every text."""
         places, unique, failed = self._cut(texts)
-        found = self._read(list(unique))
+        found = self._read_doubtful(unique)
         rows: list[tuple[int, int, int, str, str]] = []
         version = self.version
         for text_id, start, sentence in places:
@@ -59,10 +60,9 @@ class NerDetector:
                 rows += [(text_id, start + s, start + e, kind, version) for s, e, kind in spans]
         return Detection(span_frame(row for row in rows if row[0] not in failed), failed)
 
-    def _cut(self, texts: Sequence[str]) -> tuple[list[tuple[int, int, int]], dict[str, int], dict[int, str]]:
-        """Return (text, offset, sentence number) of the sentences to read, the sentences, and texts not readable."""
+    def _cut(self, texts: Sequence[str]) -> tuple[list[tuple[int, int, int]], list[str], dict[int, str]]:
+        """Return (text, offset, sentence number) of all sentences, the different ones, and texts not readable."""
         unique: dict[str, int] = {}
-        passed_over: set[str] = set()
         places: list[tuple[int, int, int]] = []
         failed: dict[int, str] = {}
         for text_id, text in enumerate(texts):
@@ -72,15 +72,18 @@ class NerDetector:
             plain = canonical(text)
             for start, end in sentences(plain):
                 sentence = plain[start:end]
-                if sentence in passed_over:
-                    continue
-                if sentence not in unique:
-                    if self.prefilter and not may_hold_name(sentence):
-                        passed_over.add(sentence)
-                        continue
-                    unique[sentence] = len(unique)
-                places.append((text_id, start, unique[sentence]))
-        return places, unique, failed
+                places.append((text_id, start, unique.setdefault(sentence, len(unique))))
+        return places, list(unique), failed
+
+    def _read_doubtful(self, sentences: list[str]) -> list[Spans | None]:
+        """Return spans per sentence, none of those that the prefilter passes over."""
+        if not self.prefilter or not sentences:
+            return self._read(sentences)
+        doubtful = np.flatnonzero(may_hold_names(sentences)).tolist()
+        found: list[Spans | None] = [[] for _ in sentences]
+        for number, spans in zip(doubtful, self._read([sentences[n] for n in doubtful]), strict=True):
+            found[number] = spans
+        return found
 
     def _read(self, texts: list[str]) -> list[Spans | None]:
         if self._loaded.quick or self.processes == 1 or len(texts) < POOL_FROM:

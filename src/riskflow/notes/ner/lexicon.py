@@ -12,7 +12,7 @@ from functools import cache, lru_cache
 from itertools import product
 
 from riskflow.notes.redact.text import given_names, ordinary_words, surnames, word_list
-from riskflow.notes.templates.vocabulary import all_cities, lexicon_words, vocabulary
+from riskflow.notes.templates.vocabulary import all_cities, lexicon_words, sentence_frames
 
 WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 _COMMON_LAST_RANK = 3000
@@ -58,8 +58,7 @@ def is_common_name(lower: str) -> bool:
 @cache
 def safe_words() -> frozenset[str]:
     """Return words, in small letters, of ordinary and clinical English: lists, and the training half's prose."""
-    half = vocabulary("train")
-    plain = (re.sub(r"\{[^}]*\}", " ", frame) for frame in (*half.prose, *half.frames))
+    plain = (re.sub(r"\{[^}]*\}", " ", frame) for frame in sentence_frames("train"))
     listed = [entry for name in _SAFE_LISTS for entry in lexicon_words(name)]
     listed += [entry for name in ("drugs.txt", "eponyms.txt") for entry in word_list(name)]
     found = frozenset(word.lower() for text in (*plain, *listed) for word in WORD.findall(text))

@@ -7,10 +7,16 @@ passed over by the prefilter.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from functools import cache
+from collections.abc import Iterator, Sequence
+from functools import cache, lru_cache
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
 
 from riskflow.notes.ner.lexicon import eponyms, is_common_name, is_listed_name, safe_words
+from riskflow.notes.redact.index import WordIndex
+from riskflow.notes.redact.text import canonical
 
 LONGEST = 600
 """Characters after which a sentence is cut at the next blank: run-on text stays within the model's batches."""
@@ -32,20 +38,18 @@ _ABBREVIATIONS = (
     "mt.",
     "ft.",
 )
-_CAPITALISED = re.compile(r"\b[^\W\d_a-zß-öø-ÿ][^\W\d_]*(?:['’][^\W\d_]+)*")
-_INITIALS = re.compile(r"\b[A-Z]\.? ?[A-Z]\.?(?![A-Za-z])")
-_INITIALS_CONTEXT = re.compile(r"\b(?:initial\w*|verified|checked|cosigned|signed|by)\b", re.IGNORECASE)
-_TITLE = re.compile(r"\b(?:drs?|mrs?|ms|miss|prof|doctor)\b\.? +[^\W\d_]", re.IGNORECASE)
-_CUE = re.compile(
-    r"\b(?:nurse|named|attn|c/o|d/w|daughter|son|wife|husband|mother|father|"
-    r"sister|brother|spouse|partner|niece|nephew|aunt|uncle|friend|neighbor|name|by|with|from|in|at)\b"
-    r"[.,:]{0,2} +\(?([^\W\d_]+)"
+_INITIALS = re.compile(r"\b[A-Z]\.? ?[A-Z]\.?(?:[^A-Za-z]|$)")
+_INITIALS_CONTEXT = re.compile(r"(?i)\b(?:initial\w*|verified|checked|cosigned|signed|by)\b")
+_TITLES = frozenset("dr drs mr mrs ms miss prof doctor".split())  # noqa: SIM905
+_CUES = frozenset(
+    "nurse named attn o w daughter son wife husband mother father sister brother spouse partner niece nephew "  # noqa: SIM905
+    "aunt uncle friend neighbor name by with from in at".split()
 )
-_EPONYM_USE = re.compile(
-    r"\b([A-Z][\w’']+)(?:[- ]([A-Z][\w’']+))? (?:disease|syndrome|sign|test|score|scale|index|criteria|catheter|drain|"
-    r"line|monitor|lymphoma|sarcoma|tumor|fracture|maneuver|procedure|palsy|contracture|cyst|foot|thyroiditis|"
-    r"encephalopathy|dementia|esophagus|phenomenon|neuroma|cardiomyopathy|anemia|clamp|retractor|forceps|solution|"
-    r"bypass|fundoplication|method|correction|guidelines|balance|contractions|maneuvers|numbers|level|nodes?|scores)\b"
+_EPONYM_NOUNS = frozenset(
+    "disease syndrome sign test score scale index criteria catheter drain line monitor lymphoma sarcoma tumor fracture "  # noqa: SIM905
+    "maneuver procedure palsy contracture cyst foot thyroiditis encephalopathy dementia esophagus phenomenon neuroma "
+    "cardiomyopathy anemia clamp retractor forceps solution bypass fundoplication method correction guidelines balance "
+    "contractions maneuvers numbers level node nodes scores".split()
 )
 _WORD_ENDINGS = re.compile(
     r"(?:ed|ing|tion|tions|sion|ment|ments|ness|ity|ous|ive|able|ible|ical|ally|ology|itis|osis|emia|uria|ectomy|"
@@ -86,26 +90,83 @@ def sentences(text: str) -> Iterator[tuple[int, int]]:
     yield from _trimmed(text, start, len(text))
 
 
+def may_hold_names(texts: Sequence[str]) -> npt.NDArray[np.bool_]:
+    """Return which sentences of canonical text have to be read.
+
+    Those with a capitalised word that is a listed name or no common word, a cue or a title before a possible name,
+    initials, or letters of another script. Whatever is not sure to hold no name has to be read.
+    """
+    column = pl.Series("text", texts, dtype=pl.String)
+    index = WordIndex.of(column)
+    told = np.array([_told(word) for word in index.words], np.int64)[index.codes]
+    ahead = _ahead(told, index.rows, 1)
+    capital = told & _CAPITAL != 0
+    first = (
+        capital & (_behind(np.where(capital, index.rows, -1)) != index.rows) & (index.starts < _OPENS_BEFORE)
+    )
+    unsafe = np.where(first, told & _UNSAFE_FIRST, told & _UNSAFE) != 0
+    noun = ahead & _NOUN != 0
+    pair = (ahead & _EPONYM != 0) & (_ahead(told, index.rows, 2) & _NOUN != 0)
+    after_pair = _behind_in_row(told & _EPONYM != 0, index.rows) & noun
+    unsafe &= ~((told & _EPONYM != 0) & (noun | pair | after_pair))
+    unsafe |= (told & _TITLE != 0) & (ahead != 0)
+    unsafe |= (told & _CUE != 0) & (ahead & _SMALL_NAME != 0)
+    wanted = (column.str.len_bytes() != column.str.len_chars()).to_numpy().copy()
+    wanted[index.rows[unsafe]] = True
+    initials = column.str.contains(_INITIALS.pattern) & column.str.contains(_INITIALS_CONTEXT.pattern)
+    wanted |= initials.to_numpy()
+    return wanted
+
+
 def may_hold_name(sentence: str) -> bool:
-    """Whether a sentence has a capitalised word that is a listed name or no common word, or a cue before a name."""
-    if _TITLE.search(sentence):
-        return True
-    plain = _EPONYM_USE.sub(_without_eponym, sentence)
-    opening = True
-    for found in _CAPITALISED.finditer(plain):
-        word = found[0]
-        if len(word) > 1 and not _is_safe(_lower(word), opening and found.start() < 4):
-            return True
-        opening = False
-    if _INITIALS.search(sentence) and _INITIALS_CONTEXT.search(sentence):
-        return True
-    return any(_is_small_name(found[1]) for found in _CUE.finditer(sentence.lower()))
+    """Return whether one sentence has to be read; see `may_hold_names`."""
+    return bool(may_hold_names([canonical(sentence)])[0])
 
 
-def _without_eponym(use: re.Match[str]) -> str:
-    """Take an eponym out of `Parkinson disease`; two capitalised words only when both are eponyms."""
-    words = [_lower(word) for word in use.groups() if word]
-    return "" if all(word in eponyms() for word in words) else use[0]
+_OPENS_BEFORE = 4
+_WORD, _CAPITAL, _UNSAFE, _UNSAFE_FIRST, _EPONYM, _NOUN, _TITLE, _CUE, _SMALL_NAME = (
+    1 << n for n in range(9)
+)
+
+
+@lru_cache(maxsize=1 << 17)
+def _told(word: str) -> int:
+    """Return as bits what a word is; the parts of a hyphened word each count."""
+    lower = _lower(word).rstrip("'")
+    parts = [_lower(part) for part in lower.split("-")]
+    capitals = [_lower(part) for part in word.split("-") if part[:1].isupper() and len(part) > 1]
+    return (
+        _WORD
+        | _CAPITAL * bool(capitals)
+        | _UNSAFE * any(not _is_safe(part, False) for part in capitals)
+        | _UNSAFE_FIRST * any(not _is_safe(part, True) for part in capitals)
+        | _EPONYM * (bool(capitals) and all(part in eponyms() for part in parts))
+        | _NOUN * (word in _EPONYM_NOUNS)
+        | _TITLE * (lower in _TITLES)
+        | _CUE * (parts[-1] in _CUES)
+        | _SMALL_NAME * any(_is_small_name(part) for part in parts)
+    )
+
+
+def _ahead(told: npt.NDArray[np.int64], rows: npt.NDArray[np.int64], steps: int) -> npt.NDArray[np.int64]:
+    """Return for each word what is told of the word so many steps on in its sentence, 0 where there is none."""
+    later = np.zeros_like(told)
+    later[:-steps] = np.where(rows[:-steps] == rows[steps:], told[steps:], 0)
+    return later
+
+
+def _behind_in_row(said: npt.NDArray[np.bool_], rows: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Return for each word what is said of the word before it in its sentence."""
+    earlier = np.zeros_like(said)
+    earlier[1:] = said[:-1] & (rows[1:] == rows[:-1])
+    return earlier
+
+
+def _behind(rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return the last row that is not -1 before each place, -1 where there is none."""
+    earlier = np.full_like(rows, -1)
+    earlier[1:] = np.maximum.accumulate(rows)[:-1]
+    return earlier
 
 
 def _trimmed(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:

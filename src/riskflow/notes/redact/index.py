@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -13,8 +14,13 @@ import polars as pl
 _PIECE = r"[A-Za-z]+(?:['-]+[A-Za-z]+)*'?|[^A-Za-z]+"
 """A word with its hyphens and apostrophes, or all up to the next word: every character is in one piece."""
 
-Anchor = Callable[[str], bool]
-"""Whether a word is one at which a rule looks."""
+Anchor = frozenset[str] | Callable[[str], bool]
+"""The words at which a rule looks: their first letters up to a hyphen or apostrophe, in lower case; or a test."""
+
+
+def first_part(word: str) -> str:
+    """Return the letters of a word up to its first hyphen or apostrophe."""
+    return word.partition("-")[0].partition("'")[0]
 
 
 @dataclass(frozen=True)
@@ -50,9 +56,18 @@ class WordIndex:
         kept = is_word[codes]
         return cls(unique.to_list(), codes[kept], rows[kept], starts[kept])
 
+    @cached_property
+    def lower_firsts(self) -> list[str]:
+        """The letters of each word up to its first hyphen or apostrophe, in lower case."""
+        return [word.lower() if word.isalpha() else first_part(word).lower() for word in self.words]
+
     def places(self, anchor: Anchor) -> Iterator[tuple[int, list[int]]]:
         """Yield (row, offsets) of every text with words that the anchor accepts."""
-        wanted = np.fromiter((anchor(word) for word in self.words), bool, len(self.words))
+        if isinstance(anchor, frozenset):
+            said = [word in anchor for word in self.lower_firsts]
+        else:
+            said = [anchor(word) for word in self.words]
+        wanted = np.array(said, bool)
         found = np.flatnonzero(wanted[self.codes])
         if not len(found):
             return

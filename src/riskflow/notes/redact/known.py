@@ -282,9 +282,7 @@ def _compact_spans(text: str, known: Known) -> Iterator[tuple[int, int, str, str
             yield match.start(), match.end(), kind, "known:number"
 
 
-def _phrase_spans(
-    words: _Words, places: Sequence[int], known: Known
-) -> Iterator[tuple[int, int, str, str]]:
+def _phrase_spans(words: _Words, places: Sequence[int], known: Known) -> Iterator[tuple[int, int, str, str]]:
     for place in places:
         for phrase, kind in known.phrases.get(words.words[place], ()):
             end = place + len(phrase)

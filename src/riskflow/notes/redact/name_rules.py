@@ -14,9 +14,7 @@ from riskflow.notes.redact.names import (
     TOKEN,
     Evidence,
     evidence,
-    first_part,
     is_any_given,
-    is_lower_case_name,
     is_short_capitals,
     is_surname,
     listed_runs,
@@ -28,7 +26,7 @@ from riskflow.notes.redact.names import (
 )
 from riskflow.notes.redact.rule import Rule, WordRule
 from riskflow.notes.redact.spans import SPAN_SCHEMA, span_frame
-from riskflow.notes.redact.text import canonical_series, word_list
+from riskflow.notes.redact.text import canonical_series, lower_case_given_names, spelled_out, word_list
 
 _TITLES = (
     r"Dr|Drs|Doctor|Mr|Mrs|Ms|Miss|Mx|Messrs|Prof|Professor|Rev|Reverend|Pastor|Rabbi|Imam|Father|Fr"
@@ -69,9 +67,7 @@ _LABEL_GAP = re.compile(r"[A-Za-z'-]+\s*")
 _AFTER_LABEL = re.compile(r"(?::|=|#|(?<=\s)-(?=\s))[ \t]*(?:(?i:drs?|mrs?|ms|prof)\.?\s+)?(?=[A-Za-z])")
 _UNLISTED = re.compile(r"[a-z]+(?:['-][a-z]+)*(?: [a-z]+(?:['-][a-z]+)*){0,2}(?=\s*(?:[,;.\n]|$|\s{2}))")
 _NAME_LABEL = re.compile(r"(?i)names?\s*$")
-_TITLE_SET = frozenset(
-    _TITLES.lower().replace("senora?", "senor|senora").replace("sra?", "sr|sra").split("|")
-)
+_TITLE_SET = spelled_out(_TITLES.lower())
 _COMMA = re.compile(r",\s*")
 _CREDENTIAL = re.compile(
     rf"(?P<comma>,?\s+)"
@@ -79,7 +75,8 @@ _CREDENTIAL = re.compile(
     rf"|M\.D\.|D\.O\.|R\.N\.|Ph\.?D\.?|PharmD|PsyD|D\.D\.S\.|N\.P\.|P\.A\.)(?![\w-])"
 )
 _CREDENTIAL_PARTS = frozenset(
-    [re.split("[^A-Z]", c.upper())[0] for c in CREDENTIALS] + "M D R N P Ph PhD PharmD PsyD".split()  # noqa: SIM905
+    [re.split("[^a-z]", credential)[0] for credential in CREDENTIALS]
+    + [*"mdrnp", "ph", "phd", "pharmd", "psyd"]
 )
 _WEAK_CREDENTIALS = frozenset({"MA", "PT", "OT", "MS", "OD", "DC", "PA", "DO", "RD", "NP", "CNS", "ESQ"})
 _RELATIONS = (
@@ -137,11 +134,6 @@ def _after_phrase(text: str) -> Iterator[tuple[int, int]]:
 _BEFORE_CAPITAL = re.compile(r"[A-Za-z'-]+[.\"']?[ ,(:\n]+(?=[A-Z])")
 
 
-def _is_relation(word: str) -> bool:
-    plain = word.lower().removesuffix("'s").rstrip("'")
-    return plain in _KIN or plain in _STAFF or plain in _LINKS
-
-
 def _after_relation(text: str, anchors: Sequence[int]) -> Iterator[tuple[int, int]]:
     """After kin an unlisted name counts (`her son Xander`); after staff and `patient` only a listed one does."""
     for anchor in anchors:
@@ -165,10 +157,6 @@ def _after_relation(text: str, anchors: Sequence[int]) -> Iterator[tuple[int, in
         end = run_end(text, start, sure=True)
         if end is not None:
             yield start, end
-
-
-def _is_title(word: str) -> bool:
-    return first_part(word).lower() in _TITLE_SET
 
 
 def _after_title(text: str, anchors: Sequence[int]) -> Iterator[tuple[int, int]]:
@@ -224,10 +212,6 @@ def _unlisted_end(text: str, start: int) -> int:
     return words.end() if words and words[0].lower() not in TITLE_WORDS else 0
 
 
-def _is_credential_part(word: str) -> bool:
-    return first_part(word) in _CREDENTIAL_PARTS
-
-
 def _before_credential(text: str, anchors: Sequence[int]) -> Iterator[tuple[int, int]]:
     for anchor in anchors:
         comma = len(text[:anchor].rstrip())
@@ -264,10 +248,6 @@ def _start_before(text: str, end: int, *, sure: bool) -> int | None:
     return start
 
 
-def _starts_eponym(word: str) -> bool:
-    return first_part(word).lower() in _EPONYMS
-
-
 def _eponyms(text: str, anchors: Sequence[int]) -> Iterator[tuple[int, int]]:
     for anchor in anchors:
         word = _WORD_START.match(text, anchor)
@@ -276,17 +256,14 @@ def _eponyms(text: str, anchors: Sequence[int]) -> Iterator[tuple[int, int]]:
             yield match.span()
 
 
-def _is_noun(word: str) -> bool:
-    return _WHOLE_NOUN.fullmatch(first_part(word)) is not None
-
-
 def _before_noun(text: str, anchors: Sequence[int]) -> Iterator[tuple[int, int]]:
     """Any capitalised word before the noun of an instrument, score or disease: `Kelly clamp`."""
     reached = 0
     for anchor in anchors:
-        word = _BEFORE_NOUN.search(text, max(reached, anchor - 60), anchor)
-        if word is not None:
-            reached = _ONE_WORD.match(text, anchor).end()  # type: ignore[union-attr]
+        noun = _WHOLE_NOUN.match(text, anchor)
+        word = _BEFORE_NOUN.search(text, max(reached, anchor - 60), anchor) if noun else None
+        if noun is not None and word is not None:
+            reached = noun.end()
             yield word.start(), reached
 
 
@@ -323,21 +300,20 @@ _NOUN = (
 )
 _NOUNS = rf"(?i:(?:[\s-]+(?:{_NOUN})\b)*)"
 _BEFORE_NOUN = re.compile(r"(?<![\w'-])[A-Z][a-z]+(?:-[A-Z][a-z]+)?(?:'s)?\s+$")
-_WHOLE_NOUN = re.compile(_NOUN)
-_ONE_WORD = re.compile(r"[A-Za-z]+")
+_WHOLE_NOUN = re.compile(rf"(?:{_NOUN})\b")
 _EPONYMS = _eponym_table()
 _WORD_START = re.compile(r"(?<![\w-])[A-Za-z]{2,}")
 
 RULES: tuple[Rule | WordRule, ...] = (
-    WordRule("name.title", "NAME", _is_title, _after_title),
+    WordRule("name.title", "NAME", _TITLE_SET, _after_title),
     WordRule("name.label", "NAME", _ends_label, _after_label),
-    WordRule("name.credential", "NAME", _is_credential_part, _before_credential),
-    WordRule("name.relation", "NAME", _is_relation, _after_relation),
+    WordRule("name.credential", "NAME", _CREDENTIAL_PARTS, _before_credential),
+    WordRule("name.relation", "NAME", _KIN | _STAFF | _LINKS, _after_relation),
     Rule("name.phrase", "NAME", _PHRASE_NEEDS, _after_phrase),
     WordRule("name.listed", "NAME", may_be_listed, listed_runs, tier="list"),
-    WordRule("name.lower_case", "NAME", is_lower_case_name, lower_case_runs, tier="list"),
-    WordRule("eponym", "KEEP", _starts_eponym, _eponyms, tier="allow"),
-    WordRule("eponym.noun", "KEEP", _is_noun, _before_noun, tier="allow"),
+    WordRule("name.lower_case", "NAME", lower_case_given_names(), lower_case_runs, tier="list"),
+    WordRule("eponym", "KEEP", frozenset(_EPONYMS), _eponyms, tier="allow"),
+    WordRule("eponym.noun", "KEEP", spelled_out(_NOUN), _before_noun, tier="allow"),
 )
 
 

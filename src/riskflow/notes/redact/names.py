@@ -204,7 +204,8 @@ _BACK = re.compile(
 
 _PARTICLES_BEFORE = re.compile(rf"\b(?i:{_PARTICLES})\s+$")
 _PARTICLE_ENDS = frozenset(
-    "las los der den de del della di da do dos das du van von ter ten la le el al bin ibn abu ben san santa st. mac".split()  # noqa: SIM905
+    "las los der den de del della di da do dos das du van von ter ten la le el al bin "  # noqa: SIM905
+    "ibn abu ben san santa st. mac".split()
 )
 """Last words of the particles: before a name, a word in small letters that is none of them is no part of it."""
 
@@ -306,11 +307,6 @@ PERSON_VERBS = re.compile(
 )
 
 
-def first_part(word: str) -> str:
-    """Return the letters of a word up to its first hyphen or apostrophe."""
-    return word.partition("-")[0].partition("'")[0]
-
-
 def may_be_listed(word: str) -> bool:
     """Whether `listed_runs` could find a name at a word: what it asks of the word alone."""
     listed = _listed(word)
@@ -345,6 +341,15 @@ class _Listed(NamedTuple):
 @lru_cache(maxsize=1 << 16)
 def _listed(word: str) -> _Listed:
     lower = word.lower()
+    if word.isalpha():
+        given, surname, plain = lower in given_names(), lower in surnames(), lower in ordinary_words()
+        return _Listed(
+            lower in TITLE_WORDS,
+            given and not plain and lower not in _protected(),
+            given,
+            surname and not plain,
+            plain and (given or surname),
+        )
     return _Listed(
         lower in TITLE_WORDS,
         is_given(word) and lower not in _protected(),
@@ -410,11 +415,6 @@ def preceding_word(text: str, start: int) -> str:
 
 _LOWER_SURNAME = re.compile(rf"\s(?:{_PARTICLES}\s)*(?P<word>[a-z]+(?:['-][a-z]+)*)")
 _LOWER_WORD = re.compile(r"(?<![\w.@/'-])[a-z]{3,}(?:-[a-z]+)?(?![\w@/]|\.\w|-)")
-
-
-def is_lower_case_name(word: str) -> bool:
-    """Whether a word begins with a given name that is evidence of a name even in lower case."""
-    return first_part(word) in lower_case_given_names()
 
 
 def lower_case_runs(text: str, anchors: Sequence[int]) -> Iterator[tuple[int, int]]:

@@ -19,12 +19,22 @@ from riskflow.notes.redact.detectors import rule_detector
 from riskflow.notes.redact.known import detect_known
 from riskflow.notes.redact.name_rules import extend_names
 from riskflow.notes.redact.replace import MARKER, Replacement, marker, replaced, replacement
-from riskflow.notes.redact.spans import SPAN_SCHEMA, Detection, Detector, empty_spans, merge_spans, span_frame
+from riskflow.notes.redact.spans import (
+    KINDS,
+    SPAN_SCHEMA,
+    Detection,
+    Detector,
+    empty_spans,
+    merge_spans,
+    span_frame,
+)
 
 log = logging.getLogger(__name__)
 
 MOST_ROUNDS = 4
 """Looks at the redacted text before it is withheld as unstable; one more find nothing in all but odd texts."""
+
+_MARKERS = {kind: marker(kind) for kind in KINDS}
 
 REDACTED_SCHEMA: dict[str, type[pl.DataType]] = {
     "note_id": pl.String,
@@ -164,12 +174,10 @@ def _settled(
 def _residual(
     texts: pl.Series, spans: pl.DataFrame, detectors: Sequence[Detector], cache: SpanCache | None
 ) -> pl.DataFrame:
-    rows, marked, places = [], [], []
-    for row, offsets in _offsets_by_row(spans).items():
-        text = texts[row]
-        rows.append(row)
-        marked.append(replaced(text, offsets, lambda kind, _: marker(kind)))
-        places.append(_Places(offsets))
+    by_row = _offsets_by_row(spans)
+    rows = list(by_row)
+    clear = texts.gather(rows).to_list()
+    marked = [replaced(text, by_row[row], _marker_alone) for row, text in zip(rows, clear, strict=True)]
     unique = pl.Series("text", marked, dtype=pl.String).unique(maintain_order=True)
     again = cache.of("redacted") if cache else None
     detected = _detected(unique.to_list(), detectors, again)[0].spans
@@ -181,9 +189,13 @@ def _residual(
     )
     found = pl.concat([_per_note(numbered, unique, extended), _markers(numbered["text"])])
     return span_frame(
-        (rows[place], *places[place].original(start, end), kind, source)
+        (rows[place], *_Places(by_row[rows[place]]).original(start, end), kind, source)
         for place, start, end, kind, source in merge_spans(found).iter_rows()
     )
+
+
+def _marker_alone(kind: str, text: str) -> str:
+    return _MARKERS[kind]
 
 
 class _Places:
@@ -214,9 +226,9 @@ class _Places:
 
 def _offsets_by_row(spans: pl.DataFrame) -> dict[int, list[tuple[int, int, str]]]:
     grouped: dict[int, list[tuple[int, int, str]]] = {}
-    for row, start, end, kind in (
-        spans.sort("text_id", "start").select("text_id", "start", "end", "kind").iter_rows()
-    ):
+    ordered = spans.sort("text_id", "start")
+    columns = (ordered[name].to_list() for name in ("text_id", "start", "end", "kind"))
+    for row, start, end, kind in zip(*columns, strict=True):
         grouped.setdefault(row, []).append((start, end, kind))
     return grouped
 
@@ -226,7 +238,7 @@ def _outcome(
 ) -> pl.DataFrame:
     by_row = _offsets_by_row(spans)
     styles: dict[str, Replacement] = {}
-    patients, texts = rows["patient_id"], rows["text"]
+    patients, texts = rows["patient_id"].to_list(), rows["text"].to_list()
     new = {
         row: replaced(texts[row], offsets, _style(styles, patients[row], policy, key))
         for row, offsets in by_row.items()

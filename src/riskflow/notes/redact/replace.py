@@ -89,8 +89,10 @@ def parsed_date(text: str) -> dt.date | None:
 
 def replaced(text: str, spans: Iterable[tuple[int, int, str]], replace: Replacement) -> str:
     """Return the text with each (start, end, kind) replaced; spans are disjoint and in order."""
-    parts, position = [], 0
+    parts: list[str] = []
+    position = 0
     for start, end, kind in spans:
-        parts += [text[position:start], replace(kind, text[start:end])]
+        parts += (text[position:start], replace(kind, text[start:end]))
         position = end
-    return "".join([*parts, text[position:]])
+    parts.append(text[position:])
+    return "".join(parts)

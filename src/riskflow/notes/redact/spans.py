@@ -75,7 +75,10 @@ def span_frame(rows: Iterable[tuple[int, int, int, str, str]]) -> pl.DataFrame:
     """Return a span frame of (text_id, start, end, kind, source) rows."""
     columns = list(zip(*rows, strict=True)) or [()] * len(SPAN_SCHEMA)
     return pl.DataFrame(
-        [pl.Series(name, values, dtype) for (name, dtype), values in zip(SPAN_SCHEMA.items(), columns, strict=True)]
+        [
+            pl.Series(name, values, dtype)
+            for (name, dtype), values in zip(SPAN_SCHEMA.items(), columns, strict=True)
+        ]
     )
 
 

@@ -7,6 +7,7 @@ reads curly quotes, accents, no-break spaces and full-width digits, and offsets 
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
 from functools import cache
 from importlib.resources import files
@@ -133,6 +134,16 @@ def lower_case_given_names() -> frozenset[str]:
     """Return common given names that are no English word: evidence of a name even in lower case."""
     common = {n for n, rank in given_names().items() if rank <= 1000 and len(n) > 2}
     return frozenset(common - ordinary_words() - word_set("given_names_not_in_lower_case"))
+
+
+def spelled_out(pattern: str) -> frozenset[str]:
+    """Return the words of a pattern such as `colou?r|grey`, with what may be left out and without."""
+    words = [""]
+    for part in re.split(r"(\w\?|\|)", pattern):
+        words[-1] += f"\0{part[0]}" if part.endswith("?") else part if part != "|" else ""
+        words += [""] if part == "|" else []
+    with_all = {word.replace("\0", "") for word in words}
+    return frozenset(with_all | {re.sub("\0.", "", word) for word in words})
 
 
 @cache

@@ -113,9 +113,9 @@ def all_cities() -> tuple[City, ...]:
     return _cities()
 
 
-def all_prose() -> tuple[str, ...]:
-    """Return every prose frame of the training half: what the model may know as safe words."""
-    return vocabulary("train").prose
+def sentence_frames(half: Half) -> tuple[str, ...]:
+    """Return the frames of sentences of a half, with identifiers and without."""
+    return _half(_lines("prose.txt"), half) + _frames(half)
 
 
 def _half(words: Sequence[str], half: Half) -> tuple[str, ...]:
