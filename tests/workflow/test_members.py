@@ -144,6 +144,57 @@ def test_more_shards_than_some_have_members_for(workspace: Workspace) -> None:
     assert after.equals(whole)
 
 
+def test_csv_parquet_and_a_duckdb_view_with_other_column_names_score_the_same(workspace: Workspace) -> None:
+    before = content_digest(workspace.path("members/scores.parquet"))
+    raw = {
+        table: pl.read_parquet(workspace.path(f"members/current/source/{table}.parquet"))
+        for table in ("spans", "diagnoses", "drugs")
+    }
+    data = workspace.folder / "data"
+    data.mkdir()
+    raw["spans"].rename({"member_id": "MBR_ID", "sex": "GENDER"}).write_csv(data / "spans.csv")
+    with duckdb.connect(str(data / "claims.duckdb")) as connection:
+        connection.register("rows", raw["diagnoses"].rename({"code": "icd"}))
+        connection.execute("create schema raw; create table raw.lines as from rows")
+        connection.execute("create view raw.diagnoses as select * from raw.lines")
+    raw["drugs"].write_parquet(data / "drugs.parquet")
+    workspace.overlay["members"]["source"] = {
+        "kind": "files",
+        "spans": {"path": "data/spans.csv", "columns": {"member_id": "MBR_ID", "sex": "GENDER"}},
+        "diagnoses": {
+            "path": "data/claims.duckdb",
+            "table": "raw.diagnoses",
+            "columns": {"code": "icd"},
+        },
+        "drugs": {"path": "data/drugs.parquet"},
+    }
+    workspace.build("results/members/scores.parquet")
+    assert content_digest(workspace.path("members/scores.parquet")) == before
+    bad = pl.read_parquet(workspace.path("members/quarantine/current.parquet"))
+    assert {"spans: spans.csv", "diagnoses: claims.duckdb", "drugs: drugs.parquet"} == set(bad["source"])
+
+
+def test_this_run_is_compared_with_an_earlier_one_by_id_or_by_folder(workspace: Workspace) -> None:
+    compared = "members/comparison/members.parquet"
+    before = content_digest(workspace.path(compared))
+    prior = pl.read_parquet(workspace.path("members/prior/run.parquet"))["run_id"].item()
+    setting("comparison", "against", prior[:16])(workspace)
+    ran = workspace.build(f"results/{compared}")
+    assert ran == {"members_earlier": 1, "members_compare": 1}
+    assert content_digest(workspace.path(compared)) == before
+    setting("comparison", "against", prior[:-2] + "zz")(workspace)
+    run = workspace.snakemake(f"results/{compared}")
+    assert run.status != 0
+    assert f"the nearest is {prior}" in run.text
+    shutil.copytree(workspace.path("members"), workspace.folder / "before/members")
+    setting("comparison", "against", "before")(workspace)
+    workspace.build(*TARGETS)
+    same = pl.read_parquet(workspace.path(compared))
+    assert (set(same["match_status"]), same["score_diff"].abs().max()) == ({"matched"}, 0.0)
+    assert "Only in the earlier run" in workspace.path("members/report.html").read_text()
+    assert workspace.plan(*TARGETS) == {}
+
+
 def files(data_set: str) -> dict[str, dict[str, str]]:
     return {table: {"path": f"data/{data_set}/{table}.parquet"} for table in ("spans", "diagnoses", "drugs")}
 

@@ -4,6 +4,7 @@ from hashlib import sha256
 from os.path import relpath
 
 from riskflow.config.base import leaf_values
+from riskflow.members.definitions import data_sets, load as load_definitions
 from riskflow.members.tables.load import PACKAGED, files as cms_files
 
 M = f"{RESULTS}/members"
@@ -16,7 +17,22 @@ HAS_PRIOR = (
     else bool(MEMBERS.prior.spans.path)
 )
 DATA_SETS = ["current", *(["prior"] if HAS_PRIOR else [])]
-DECOMPOSED = HAS_PRIOR and bool(MEMBERS.decomposition.definitions)
+# What this year's run is compared with: an earlier one of the config's, else last year's.
+AGAINST = MEMBERS.comparison.against
+COMPARED = HAS_PRIOR or bool(AGAINST)
+# Without last year's members, definitions that name them wait for them.
+MEMBER_DEFINITIONS = MEMBERS.decomposition.definitions
+
+
+def names_prior(path):
+    """Whether a definitions file names last year's members; a faulty one is told of by the stage that reads it."""
+    try:
+        return "prior" in data_sets(load_definitions(Path(path)))
+    except RiskflowError:
+        return False
+
+
+DECOMPOSED = bool(MEMBER_DEFINITIONS) and (HAS_PRIOR or not names_prior(MEMBER_DEFINITIONS))
 TRANSFERRED = MEMBERS.transfers.enabled
 MEMBER_WAREHOUSE = f"path.warehouse_file={RESULTS}/warehouse.duckdb"
 COMPARISON_FILES = [
@@ -131,10 +147,42 @@ def published(part):
     """Params that hand the identity of a run to the publisher, where there is one."""
     there = {
         "prior": HAS_PRIOR,
-        "comparison": HAS_PRIOR,
+        "comparison": COMPARED,
         "decomposition": DECOMPOSED,
     }[part]
     return [f"path.{part}={M}/{part}/run.parquet"] if there else []
+
+
+def against_file(name):
+    """Where the run or the scores of the run to compare with are: last year's, of the warehouse, or of a folder."""
+    if not AGAINST:
+        return f"{M}/prior/{name}.parquet"
+    if not Path(AGAINST).is_dir():
+        return f"{M}/earlier/{name}.parquet"
+    path = Path(AGAINST, "members", "current/run.parquet" if name == "run" else "scores.parquet")
+    if not path.is_file():
+        raise WorkflowError(
+            f"members.comparison.against: {AGAINST} has no {path.relative_to(AGAINST)}; "
+            "write the results folder of a finished run of the members track, or a run id"
+        )
+    return str(path)
+
+
+def against(name):
+    """The same as an input; files of an earlier run count by content, and the started rows lie before the plan."""
+    path = against_file(name)
+    of_folder = AGAINST and Path(AGAINST).is_dir()
+    return ancient(path) if of_folder or (name == "run" and not AGAINST) else path
+
+
+def against_digests():
+    """Params with the digests of an earlier run's files."""
+    if not AGAINST or not Path(AGAINST).is_dir():
+        return []
+    return [
+        f"data.{name}={source_digest(Path(against_file(name)), SOURCE_DIGESTS)}"
+        for name in ("run", "scores")
+    ]
 
 
 ELIGIBLE = user_file(
@@ -150,7 +198,7 @@ MEMBER_RECEIPTS = [
     ),
     *("quality", "shard", "score_current/0000", "publish"),
     *(["transfer"] if TRANSFERRED else []),
-    *(["compare"] if HAS_PRIOR else []),
+    *(["compare"] if COMPARED else []),
     *(["decompose"] if DECOMPOSED else []),
 ]
 ALL_SETS = sorted(relpath(path) for path in PACKAGED.glob("*/*.*"))

@@ -33,10 +33,36 @@ rule members_transfer:
         " --receipt {output.receipt:q} --params {params:q} 2>&1 | tee {log:q} >&2"
 
 
+rule members_earlier:
+    output:
+        run=f"{M}/earlier/run.parquet",
+        scores=f"{M}/earlier/scores.parquet",
+        receipt=f"{M}/receipts/earlier.json",
+    log:
+        f"{M}/logs/earlier.log",
+    benchmark:
+        f"{M}/benchmarks/earlier.tsv"
+    conda:
+        "../../envs/tables.yaml"
+    resources:
+        mem_mb=grown(3000),
+        runtime=grown(10),
+    params:
+        *stage("members.earlier"),
+        f"path.wanted={AGAINST}",
+        MEMBER_WAREHOUSE,
+    message:
+        "Take an earlier run from the warehouse"
+    shell:
+        "POLARS_MAX_THREADS={threads} python workflow/scripts/members_earlier.py"
+        " --output {output.scores:q} --run-output {output.run:q}"
+        " --receipt {output.receipt:q} --params {params:q} 2>&1 | tee {log:q} >&2"
+
+
 rule members_compare:
     input:
-        run_a=ancient(f"{M}/prior/run.parquet"),
-        scores_a=f"{M}/prior/scores.parquet",
+        run_a=against("run"),
+        scores_a=against("scores"),
         run_b=ancient(f"{M}/current/run.parquet"),
         scores_b=f"{M}/scores.parquet",
     output:
@@ -57,8 +83,9 @@ rule members_compare:
         runtime=grown(10),
     params:
         *stage("members.compare"),
+        *against_digests(),
     message:
-        "Compare last year's run with this year's"
+        "Compare last year's run, or an earlier one, with this year's"
     shell:
         "POLARS_MAX_THREADS={threads} python workflow/scripts/members_compare.py"
         " --run-a {input.run_a:q} --scores-a {input.scores_a:q} --run-b {input.run_b:q} --scores-b {input.scores_b:q}"
@@ -73,7 +100,7 @@ rule members_decompose:
         diagnoses=expand(f"{M}/{{data_set}}/diagnoses.parquet", data_set=DATA_SETS),
         drugs=expand(f"{M}/{{data_set}}/drugs.parquet", data_set=DATA_SETS),
         runs=[ancient(f"{M}/{data_set}/run.parquet") for data_set in DATA_SETS],
-        scores=[f"{M}/scores.parquet", f"{M}/prior/scores.parquet"],
+        scores=[f"{M}/scores.parquet", f"{M}/prior/scores.parquet"][: len(DATA_SETS)],
         tables=[ancient(path) for path in ALL_SETS],
     output:
         effects=DECOMPOSITION_FILES[0],
@@ -100,6 +127,7 @@ rule members_decompose:
             MEMBERS.decomposition.definitions,
             "members.decomposition.definitions",
         ),
+        MEMBER_WAREHOUSE,
     message:
         "Decompose the change of scores"
     shell:
@@ -121,11 +149,8 @@ rule members_publish:
             *(TRANSFER_FILES if TRANSFERRED else []),
         ],
         runs=[
-            *(
-                [f"{M}/prior/run.parquet", f"{M}/comparison/run.parquet"]
-                if HAS_PRIOR
-                else []
-            ),
+            *([f"{M}/prior/run.parquet"] if HAS_PRIOR else []),
+            *([f"{M}/comparison/run.parquet"] if COMPARED else []),
             *([f"{M}/decomposition/run.parquet"] if DECOMPOSED else []),
         ],
         prior_tables=(
@@ -133,7 +158,7 @@ rule members_publish:
             if HAS_PRIOR
             else []
         ),
-        comparison_tables=COMPARISON_FILES[:1] if HAS_PRIOR else [],
+        comparison_tables=COMPARISON_FILES[:1] if COMPARED else [],
         decomposition_tables=DECOMPOSITION_FILES if DECOMPOSED else [],
     output:
         receipt=f"{M}/receipts/publish.json",
@@ -167,7 +192,7 @@ rule members_report:
         rejected=f"{M}/rejected.parquet",
         tables=model_tables("current"),
         transfers=TRANSFER_FILES if TRANSFERRED else [],
-        comparison=COMPARISON_FILES[1:] if HAS_PRIOR else [],
+        comparison=COMPARISON_FILES[1:] if COMPARED else [],
         decomposition=DECOMPOSITION_FILES if DECOMPOSED else [],
         quarantine=expand(f"{M}/quarantine/{{data_set}}.parquet", data_set=DATA_SETS),
         receipts=[f"{M}/receipts/{name}.json" for name in MEMBER_RECEIPTS],

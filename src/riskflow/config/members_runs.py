@@ -19,8 +19,10 @@ class MembersRunsSection(Section):
 
 
 class MembersComparisonSection(Section):
-    """The comparison of last year's run (A) with this year's (B)."""
+    """The comparison of last year's run, or an earlier one (A), with this year's (B)."""
 
+    against: str = ""
+    """Earlier run to compare with: its run id in the warehouse, or its results folder; empty: last year's members."""
     population: Literal["intersection", "union", "a_only", "b_only"] = "union"
     """Members to compare: those in both runs, in either, or in one alone."""
     score: Literal["csr_adjusted_score", "raw_score"] = "csr_adjusted_score"

@@ -203,7 +203,7 @@ def run(
         },
         code=fingerprint(program),
         config={
-            **config.comparison.model_dump(mode="json"),
+            **config.comparison.model_dump(mode="json", exclude={"against"}),
             "run_id_a": rows[0]["run_id"],
             "run_id_b": rows[1]["run_id"],
         },

@@ -26,6 +26,7 @@ from riskflow.members.decompose import (
     turnover,
 )
 from riskflow.members.definitions import DecompositionDefinition, Definitions, load
+from riskflow.members.earlier import stored_run
 from riskflow.members.engine.eligibility import eligible_codes, with_eligibility
 from riskflow.members.factorial import Scenario, expanded, scenario_of
 from riskflow.members.moments import MemberIndex, Options, member_index
@@ -50,27 +51,64 @@ class Result:
     runs: list[RunIdentity]
 
 
+class ExistingRuns:
+    """Scored runs by name: those of this workflow, by id or by the folder of their data set, else the warehouse's."""
+
+    def __init__(self, files: Mapping[str, tuple[str, Path]], warehouse: Path | None = None) -> None:
+        """`files`: run id, or name of a data set's run → run id and SCORES artifact."""
+        self._files, self._warehouse = files, warehouse
+        self._stored: dict[str, tuple[str, pl.DataFrame]] = {}
+
+    def run_id(self, name: str) -> str:
+        """Return the id of the run that a name stands for."""
+        return self._files[name][0] if name in self._files else self._looked_up(name)[0]
+
+    def scores(self, name: str, columns: list[str]) -> pl.DataFrame:
+        """Return columns of a run's scores."""
+        if name in self._files:
+            return artifacts.read(self._files[name][1], SCORES, columns)
+        return self._looked_up(name)[1].select(columns)
+
+    @property
+    def stored_ids(self) -> list[str]:
+        """The ids of the runs that were looked up in the warehouse."""
+        return sorted({run_id for run_id, _ in self._stored.values()})
+
+    def _looked_up(self, name: str) -> tuple[str, pl.DataFrame]:
+        if name not in self._stored:
+            if self._warehouse is None:
+                known = ", ".join(sorted(self._files)) or "none"
+                raise RiskflowError(f"a scenario names the run {name}", f"there are: {known}")
+            identity, scores = stored_run(self._warehouse, name)
+            self._stored[name] = identity["run_id"].item(), scores
+        return self._stored[name]
+
+
 class ScenarioRuns:
     """Makes or looks up the scored spans of scenarios, and tells the id of each run."""
 
     def __init__(
-        self, made: ScenarioScores, existing: Mapping[str, Path], year: int, code: Mapping[str, str]
+        self, made: ScenarioScores, existing: ExistingRuns, year: int, code: Mapping[str, str]
     ) -> None:
-        """`existing`: run id, or name of a data set's run → its SCORES artifact."""
         self._made, self._existing, self._year, self._code = made, existing, year, code
 
     def member_scores(self, scenario: Scenario, score: str) -> pl.DataFrame:
         """Return the scores of a scenario's members, as compare.member_scores."""
         if "run" in scenario.settings:
             columns = ["member_id", "span_id", "member_months", score]
-            return member_scores(artifacts.read(self._path(scenario), SCORES, columns), score)
+            return member_scores(self._existing.scores(scenario.settings["run"], columns), score)
         return self._made.member_scores(scenario.settings, score)
 
     def people(self, scenario: Scenario) -> pl.DataFrame:
         """Return the segments of a scenario's members, without scoring them."""
         if "run" in scenario.settings:
-            return member_segments(artifacts.read(self._path(scenario), SCORES, _SEGMENT_COLUMNS))
+            return member_segments(self._existing.scores(scenario.settings["run"], _SEGMENT_COLUMNS))
         return member_segments(self._made.people(scenario.settings))
+
+    def run_id(self, scenario: Scenario) -> str:
+        """Return the id of the run that a scenario stands for."""
+        identity = self.identity(scenario)
+        return identity.run_id if identity else self._existing.run_id(scenario.settings["run"])
 
     def identity(self, scenario: Scenario) -> RunIdentity | None:
         """Return the identity of a run that the workflow makes; none for an existing run."""
@@ -84,15 +122,6 @@ class ScenarioRuns:
             code=self._code,
             config={**scenario.settings, "tables": self._made.tables_used(scenario.settings)},
         )
-
-    def _path(self, scenario: Scenario) -> Path:
-        name = scenario.settings["run"]
-        if name not in self._existing:
-            raise RiskflowError(
-                f"scenario {scenario.name} names run {name}, whose scores are not here",
-                f"there are: {', '.join(sorted(self._existing)) or 'none'}",
-            )
-        return self._existing[name]
 
 
 def decomposed(
@@ -150,7 +179,7 @@ class _Told:
         identity = self._source.identity(scenario)
         if identity is not None:
             self.runs.append(identity)
-        run_id = identity.run_id if identity else scenario.settings["run"]
+        run_id = self._source.run_id(scenario)
         settings = json.dumps(dict(scenario.settings), sort_keys=True)
         months = frame["member_months"].to_numpy()
         weight = months if self._options.weight == "member_months" else months * 0 + 1
@@ -230,12 +259,14 @@ def run(
     run_output: Path,
     config: MembersDecomposeStage,
     eligible: Path | None = None,
+    warehouse_file: Path | None = None,
 ) -> Receipt:
     """Write effects, definitions, scenarios and run identities of every decomposition in the definitions file.
 
     A data set is called by the folder of its tables (`spans`, `diagnoses`, `drugs` in one order); `runs` and
     `scores`, in one order, are the scored runs that scenarios may name by id or by the folder of the run. `tables`
     names a file of any CMS set; the other sets lie beside it. `eligible`: the user's list of eligible codes.
+    Other runs that a scenario names are looked up in the warehouse.
     """
     wanted = load(definitions)
     data = _data_sets(spans, diagnoses, drugs, eligible)
@@ -243,9 +274,10 @@ def run(
     root = tables[0].parent.parent
     made = ScenarioScores(data, year, lambda of_year, vintage: _tables(root, of_year, vintage))
     code = fingerprint(program)
-    source = ScenarioRuns(made, _existing(runs, scores), year, code)
+    existing = ExistingRuns(_run_files(runs, scores), warehouse_file)
+    source = ScenarioRuns(made, existing, year, code)
     results = [decomposed(one, wanted, source, config.decomposition) for one in wanted.decompositions]
-    identity = _identity(data, definitions, year, code, config, results)
+    identity = _identity(data, existing.stored_ids, wanted, year, code, config, results)
     artifacts.write(_stacked([r.effects for r in results], DECOMPOSITION.schema), output, DECOMPOSITION)
     artifacts.write(_definition_rows(wanted), definitions_output, DEFINITIONS)
     artifacts.write(_stacked([r.scenarios for r in results], SCENARIOS.schema), scenarios_output, SCENARIOS)
@@ -279,11 +311,11 @@ def _data_sets(
     return found
 
 
-def _existing(runs: Sequence[Path], scores: Sequence[Path]) -> dict[str, Path]:
+def _run_files(runs: Sequence[Path], scores: Sequence[Path]) -> dict[str, tuple[str, Path]]:
     found = {}
     for run_path, score_path in zip(runs, scores, strict=True):
-        found[artifacts.read(run_path, RUN)["run_id"][0]] = score_path
-        found[run_path.parent.name] = score_path
+        run_id = artifacts.read(run_path, RUN)["run_id"][0]
+        found[run_id] = found[run_path.parent.name] = run_id, score_path
     return found
 
 
@@ -293,7 +325,8 @@ def _tables(root: Path, year: int, vintage: str) -> TableSet:
 
 def _identity(
     data: Mapping[str, DataSet],
-    definitions: Path,
+    stored: Sequence[str],
+    definitions: Definitions,
     year: int,
     code: Mapping[str, str],
     config: MembersDecomposeStage,
@@ -301,7 +334,7 @@ def _identity(
 ) -> RunIdentity:
     inputs = {
         f"{name}.{table}": digest for name, one in data.items() for table, digest in one.digests.items()
-    }
+    } | {f"run.{number}": run_id for number, run_id in enumerate(stored)}
     versions = sorted({one.model_version for result in results for one in result.runs})
     return RunIdentity(
         analysis_type="decomposition",
@@ -312,13 +345,9 @@ def _identity(
         code=code,
         config={
             **config.decomposition.model_dump(mode="json"),
-            "definitions": _definition_json(load(definitions)),
+            "definitions": definitions.model_dump(mode="json"),
         },
     )
-
-
-def _definition_json(definitions: Definitions) -> dict[str, object]:
-    return definitions.model_dump(mode="json")
 
 
 def _definition_rows(definitions: Definitions) -> pl.DataFrame:

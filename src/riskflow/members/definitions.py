@@ -21,7 +21,7 @@ class ScenarioDefinition(Section):
     """A run by its id, or by what the workflow makes it with; what is not said is that of `data` and `model`."""
 
     run: str = ""
-    """Id of a scored run; then nothing else may be given."""
+    """A scored run: current, prior, or the id (or its beginning) of a run in the warehouse; then nothing else."""
     model: str = ""
     """Benefit year of the CMS tables, or year/vintage."""
     csr: str = ""
@@ -136,6 +136,16 @@ class Definitions(Section):
                     known = ", ".join(self.scenarios) or "none"
                     raise ValueError(f"{one.name} names scenario {name}, which is not among: {known}")
         return self
+
+
+def data_sets(definitions: Definitions) -> set[str]:
+    """Return the data sets that the scenarios and factors name: current, prior."""
+    parts = ("data", "enrolment", "diagnoses", "drugs")
+    named = {getattr(one, part) for one in definitions.scenarios.values() for part in ("run", *parts)}
+    for one in definitions.decompositions:
+        named |= {level for factor in one.factors if factor.setting in parts for level in factor.levels}
+        named |= {value for setting, value in one.fixed.items() if setting in parts}
+    return named & {"current", "prior"}
 
 
 def load(path: Path) -> Definitions:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -103,14 +103,14 @@ def run(
     }
     runs = {path: tables for path, tables in named.items() if path is not None}
     facts, made = _facts(runs, receipts), made_at(receipts)
-    with ExitStack() as open_until_done:
 
-        def prepared() -> duckdb.DuckDBPyConnection:
-            source = open_until_done.enter_context(scratch_database())
+    @contextmanager
+    def rows() -> Iterator[duckdb.DuckDBPyConnection]:
+        with scratch_database() as source:
             fill(source, runs, config.runs, made)
-            return source
+            yield source
 
-        counts = publish(config.postgres, parts_of(runs, config), prepared, Run(facts, made))
+    counts = publish(config.postgres, parts_of(runs, config), rows, Run(facts, made))
     return Receipt(counts=counts, facts={"run_id": facts.run_id, "made_at": made.isoformat()})
 
 

@@ -11,18 +11,12 @@ import polars as pl
 from riskflow import artifacts
 from riskflow.config.members import MembersReportStage
 from riskflow.contracts.members_runs import (
-    COMPARISON_BINS,
-    COMPARISON_SUMMARY,
-    DECOMPOSITION,
-    DEFINITIONS,
-    MOVED_VARIABLES,
-    SCENARIOS,
     TRANSFER_POOLS,
     TRANSFERS,
 )
 from riskflow.contracts.members_scores import REJECTED, SCORES
 from riskflow.members import report_data as data
-from riskflow.members.report_changes import Changes, changes_section
+from riskflow.members.report_changes import Changes, changes_section, read_changes
 from riskflow.members.tables.load import load as load_tables
 from riskflow.quarantine import QUARANTINE
 from riskflow.receipts import Receipt, load
@@ -86,17 +80,18 @@ def run(
     `tables`: the files of the CMS set that scored. `transfers`: plans and pools; `comparison`: summary, bins and
     moved variables; `decomposition`: effects, definitions and scenarios. An empty list leaves the section out.
     """
+    told = [load(path) for path in receipts]
     parts = Parts(
         scores=artifacts.read(scores, SCORES),
         rejected=artifacts.read(rejected, REJECTED, ["kind", "reason"]),
         labels=data.variable_labels(load_tables(tables[0].parent)),
         transfers=_read_transfers(transfers),
-        changes=_read_changes(comparison, decomposition),
+        changes=read_changes(comparison, decomposition, told),
     )
     page = members_page(
         parts,
         quarantined=[artifacts.read(path, QUARANTINE) for path in quarantine],
-        receipts=[load(path) for path in receipts],
+        receipts=told,
         config=config,
     )
     page.write(output)
@@ -108,19 +103,6 @@ def _read_transfers(paths: Sequence[Path]) -> tuple[pl.DataFrame, pl.DataFrame] 
         return None
     plans, pools = paths
     return artifacts.read(plans, TRANSFERS), artifacts.read(pools, TRANSFER_POOLS)
-
-
-def _read_changes(comparison: Sequence[Path], decomposition: Sequence[Path]) -> Changes | None:
-    if not comparison:
-        return None
-    contracts = (COMPARISON_SUMMARY, COMPARISON_BINS, MOVED_VARIABLES)
-    summary, bins, moved = (artifacts.read(p, c) for p, c in zip(comparison, contracts, strict=True))
-    if not decomposition:
-        return Changes(summary, bins, moved)
-    wanted = (DECOMPOSITION, DEFINITIONS, SCENARIOS)
-    return Changes(
-        summary, bins, moved, *(artifacts.read(p, c) for p, c in zip(decomposition, wanted, strict=True))
-    )
 
 
 def members_page(
@@ -163,11 +145,11 @@ def _glance(parts: Parts, receipts: Sequence[Receipt]) -> Section:
         ),
         Number("With a payment HCC", f"{100 * with_hcc / people:.1f}%", f"{with_hcc:,} members"),
     ]
-    if parts.changes:
-        summary = parts.changes.summary.row(0, named=True)
+    if parts.changes and parts.changes.compared:
+        summary = parts.changes.compared.summary.row(0, named=True)
         numbers.append(
             Number(
-                "Change since last year",
+                f"Change since {parts.changes.before}",
                 f"{summary['mean_diff'] or 0:+.3f}".replace("-", "−"),
                 f"mean over {summary['matched']:,} members of both",
             )

@@ -1,12 +1,23 @@
-"""The section of the members page on what changed since last year, and why."""
+"""The section of the members page on what changed since last year, or an earlier run, and why."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import polars as pl
 
+from riskflow import artifacts
+from riskflow.contracts.members_runs import (
+    COMPARISON_BINS,
+    COMPARISON_SUMMARY,
+    DECOMPOSITION,
+    DEFINITIONS,
+    MOVED_VARIABLES,
+    SCENARIOS,
+)
+from riskflow.receipts import Receipt
 from riskflow.report import Block, Callout, Chart, Column, Headline, Number, Section, Table, charts
 
 IDENTITY = (
@@ -18,34 +29,76 @@ ALL = "all"
 
 
 @dataclass(frozen=True)
-class Changes:
-    """Comparison of two runs (COMPARISON_SUMMARY, _BINS, MOVED_VARIABLES) and, where defined, decompositions."""
+class Compared:
+    """Comparison of two runs: COMPARISON_SUMMARY, _BINS and MOVED_VARIABLES."""
 
     summary: pl.DataFrame
     bins: pl.DataFrame
     moved: pl.DataFrame
-    effects: pl.DataFrame | None = None
-    definitions: pl.DataFrame | None = None
-    scenarios: pl.DataFrame | None = None
+
+
+@dataclass(frozen=True)
+class Decomposed:
+    """Decompositions: DECOMPOSITION, DEFINITIONS and SCENARIOS."""
+
+    effects: pl.DataFrame
+    definitions: pl.DataFrame
+    scenarios: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What changed, and `before`: what this year's run was compared with, in words."""
+
+    compared: Compared | None
+    decomposed: Decomposed | None
+    before: str
+
+
+def read_changes(
+    comparison: Sequence[Path], decomposition: Sequence[Path], receipts: Sequence[Receipt]
+) -> Changes | None:
+    """Return what the artifacts say; none where nothing was compared or decomposed."""
+    of_comparison = (COMPARISON_SUMMARY, COMPARISON_BINS, MOVED_VARIABLES)
+    of_decomposition = (DECOMPOSITION, DEFINITIONS, SCENARIOS)
+    compared = [artifacts.read(p, c) for p, c in zip(comparison, of_comparison, strict=bool(comparison))]
+    effects = [
+        artifacts.read(p, c) for p, c in zip(decomposition, of_decomposition, strict=bool(decomposition))
+    ]
+    if not (compared or effects):
+        return None
+    return Changes(
+        Compared(*compared) if compared else None,
+        Decomposed(*effects) if effects else None,
+        _before(receipts),
+    )
+
+
+def _before(receipts: Sequence[Receipt]) -> str:
+    named = [one.params.get("config.comparison.against", '""') for one in receipts if "run_id_a" in one.facts]
+    return "the earlier run" if any(one != '""' for one in named) else "last year"
 
 
 def changes_section(changes: Changes, labels: pl.DataFrame, top: int) -> Section:
     """Return the section. labels: variable, label of the CMS tables."""
-    blocks: list[Block] = [*_compared(changes), *_moved(changes.moved, labels, top)]
-    if changes.effects is not None and changes.definitions is not None and changes.scenarios is not None:
-        blocks += _decomposed(changes.effects, changes.definitions, changes.scenarios)
+    blocks: list[Block] = []
+    if changes.compared:
+        blocks += [*_compared(changes.compared, changes.before), *_moved(changes.compared.moved, labels, top)]
+    if changes.decomposed:
+        found = changes.decomposed
+        blocks += _decomposed(found.effects, found.definitions, found.scenarios)
     return Section(
-        "What changed", "This year's run against last year's: member by member, then by cause.", blocks
+        "What changed", f"This run against {changes.before}: member by member, then by cause.", blocks
     )
 
 
-def _compared(changes: Changes) -> Iterator[Block]:
+def _compared(changes: Compared, before: str) -> Iterator[Block]:
     facts = changes.summary.row(0, named=True)
     yield Headline(
         [
-            Number("In both years", facts["matched"], f"of {facts['members']:,} members compared"),
-            Number("Only last year", facts["a_only"]),
-            Number("Only this year", facts["b_only"]),
+            Number("In both", facts["matched"], f"of {facts['members']:,} members compared"),
+            Number(f"Only in {before}" if "run" in before else f"Only {before}", facts["a_only"]),
+            Number("Only in this run" if "run" in before else "Only this year", facts["b_only"]),
             Number("Increased", facts["increased"]),
             Number("Decreased", facts["decreased"]),
         ]
@@ -54,7 +107,7 @@ def _compared(changes: Changes) -> Iterator[Block]:
     counts = changes.bins["members"].to_list()
     yield Chart(
         "Change of the score per member",
-        charts.bars(labels, counts, x_label="members of both years"),
+        charts.bars(labels, counts, x_label="members of both"),
         alt="Members per change of score: "
         + ", ".join(f"{label}: {count}" for label, count in zip(labels, counts, strict=True)),
     )
