@@ -15,6 +15,7 @@ from psycopg import sql
 from riskflow.publish.postgres_copy import ahead, csv_bytes
 from riskflow.publish.postgres_migrations import SqlFile
 from riskflow.publish.postgres_readback import check_shape, exact, shape, totals_of
+from riskflow.publish.warehouse import execute_script
 from riskflow.resources import text
 
 log = logging.getLogger("riskflow")
@@ -113,11 +114,12 @@ class Difference:
         is_empty = self._read_held() == 0
         self._source.sql(_sql("postgres_gone.sql")).write_parquet(str(self._gone))
         if not self._shared.whole:
-            self._source.sql("SELECT publish_key FROM rows_to_publish").write_parquet(str(self._mine))
+            self._source.sql("SELECT publish_key FROM keys_to_publish").write_parquet(str(self._mine))
         (wanted,) = self._source.sql(self._totals + " FROM rows_to_publish").fetchall()
         self._wanted = exact(wanted)
-        outgoing = self._source.sql(_sql("postgres_outgoing.sql"), params={"trusted": trusted})
-        chunks = (pl.DataFrame(batch) for batch in outgoing.to_arrow_reader(ROWS_PER_CHUNK))
+        self._source.execute(_sql("postgres_changed.sql"), {"trusted": trusted})
+        reader = self._source.sql(_sql("postgres_outgoing.sql")).to_arrow_reader(ROWS_PER_CHUNK)
+        chunks = (pl.DataFrame(batch) for batch in reader)
         first = next(chunks, None)
         if first is None:
             return 0
@@ -151,7 +153,7 @@ class Difference:
         return self._wanted if found is not None and exact(found) == self._wanted else None
 
     def _prepare_rows(self) -> list[str]:
-        """Make `rows_to_publish` in DuckDB, with key and hash; return the table's columns that it has."""
+        """Make `rows_to_publish` in DuckDB, with key and hash; return those of its columns that the table has."""
         table = self.part.table
         rows = self._source.table(self.part.rows)
         if table.scope:
@@ -163,7 +165,7 @@ class Difference:
         hashed = duckdb.FunctionExpression("list_value", *_texts(told))
         keyed = rows.select(key.alias("publish_key"), hashed.alias("hashed"), duckdb.StarExpression())
         keyed.create_view("keyed_rows", replace=True)
-        self._source.execute(_sql("postgres_rows.sql"))
+        execute_script(self._source, _sql("postgres_keys.sql"))
         found = shape(self._connection, table.schema, table.name)
         sent = self._source.table("rows_to_publish").select(duckdb.StarExpression(exclude=["publish_key"]))
         check_shape(table.name, found, sent)

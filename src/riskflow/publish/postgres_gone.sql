@@ -1,5 +1,4 @@
 -- Keys that the table holds and the run does not.
 SELECT held.publish_key
 FROM held
-ANTI JOIN rows_to_publish AS r ON held.publish_key = r.publish_key
-ORDER BY held.publish_key
+ANTI JOIN keys_to_publish AS k ON held.publish_key = k.publish_key

@@ -1,5 +1,4 @@
--- Rows that the table does not hold, or holds with another hash; with $trusted false, all rows.
-SELECT r.* EXCLUDE (publish_key)
-FROM rows_to_publish AS r
-ANTI JOIN held ON r.publish_key = held.publish_key AND r.row_hash = held.row_hash AND $trusted
-ORDER BY r.publish_key
+-- The rows of the keys that changed, in the order of their artifact.
+SELECT c.row_hash, k.* EXCLUDE (publish_key, hashed)
+FROM keyed_rows AS k
+INNER JOIN changed_keys AS c ON k.publish_key = c.publish_key

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from functools import cache
 from pathlib import Path
 
 import duckdb
@@ -44,25 +44,24 @@ def made_at(receipts: Iterable[Path]) -> datetime:
 def publish(
     section: PostgresSection,
     parts: Sequence[Part],
-    prepare: Callable[[], duckdb.DuckDBPyConnection],
+    prepare: Callable[[], AbstractContextManager[duckdb.DuckDBPyConnection]],
     run: Run,
 ) -> dict[str, int]:
-    """Publish the rows of relations in DuckDB, each a part; tables that are referred to come before those that refer.
+    """Publish rows of relations in the DuckDB that `prepare` opens, each a part: what is referred to comes first.
 
     All of it happens in one transaction under an advisory lock: migrations, the rows that differ, the rows that
     are gone (of whole runs), the registry. Readers see the old run or the new one. A run that was already
     published changes nothing (and is not even prepared); one that is older than what is there is refused.
     Returns counts: rows, written, removed, no_op. Raises RiskflowError; then nothing was published.
     """
-    prepared = cache(prepare)
     what = f"publishing {run.facts.track}"
-    return retried(lambda: _publish_once(section, parts, prepared, run), section, what)
+    return retried(lambda: _publish_once(section, parts, prepare, run), section, what)
 
 
 def _publish_once(
     section: PostgresSection,
     parts: Sequence[Part],
-    prepared: Callable[[], duckdb.DuckDBPyConnection],
+    prepared: Callable[[], AbstractContextManager[duckdb.DuckDBPyConnection]],
     run: Run,
 ) -> dict[str, int]:
     with connected(section) as connection, tempfile.TemporaryDirectory() as scratch:
@@ -74,7 +73,7 @@ def _publish_once(
             rows = sum(found.rows for found in known if found)
             return {"rows": rows, "written": 0, "removed": 0, "no_op": 1}
         _refuse_older(parts, known, run)
-        with prepared().cursor() as source:  # a cursor: a try that was broken off leaves no result open
+        with prepared() as source:
             stamps = {"run_id": run.facts.run_id, "updated_at": "now"}
             shared = Publication(connection, source, stamps, run.whole, section.history, Path(scratch))
             differences = [Difference(shared, part, number) for number, part in enumerate(parts)]

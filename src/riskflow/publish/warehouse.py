@@ -41,11 +41,11 @@ def transaction(
 
 
 @contextmanager
-def scratch_database(*, memory: str = "768MB") -> Iterator[duckdb.DuckDBPyConnection]:
-    """Yield a database of its own in a temporary folder: what does not fit into `memory` is on disk."""
+def scratch_database(*, memory: str = "384MB") -> Iterator[duckdb.DuckDBPyConnection]:
+    """Yield a database in memory; what does not fit into `memory` spills into a temporary folder."""
     with (
         tempfile.TemporaryDirectory() as folder,
-        duck.connect(Path(folder) / "scratch.duckdb", memory_limit=memory) as connection,
+        duck.connect(memory_limit=memory, temp_directory=folder) as connection,
     ):
         yield connection
 

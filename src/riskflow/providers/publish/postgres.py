@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
@@ -13,7 +14,7 @@ from riskflow.config.publish import PostgresSection
 from riskflow.contracts.providers_scores import SCORES
 from riskflow.publish.postgres_tables import Part, Run, SqlFile, Table, made_at, publish
 from riskflow.publish.registry import run_facts
-from riskflow.publish.warehouse import execute_script, scratch_database
+from riskflow.publish.warehouse import scratch_database
 from riskflow.receipts import Receipt
 from riskflow.resources import text
 
@@ -48,14 +49,14 @@ def run(*, scores: Path, receipts: list[Path], config: PublishToPostgresStage) -
     facts = run_facts("providers", config.scoring.method, artifact, receipts)
     made = made_at(receipts)
     whole = not config.delta.only and config.delta.newer_than is None
-    with ExitStack() as open_until_done:
 
-        def prepare() -> duckdb.DuckDBPyConnection:
-            source = open_until_done.enter_context(scratch_database())
-            source.execute(text(__package__ or "", "incoming.sql"), {"scores": str(scores)})
-            execute_script(source, text(__package__ or "", "postgres_rows.sql"))
-            return source
+    @contextmanager
+    def rows() -> Iterator[duckdb.DuckDBPyConnection]:
+        with scratch_database() as source:
+            source.execute(text(__package__ or "", "scores_rows.sql"))
+            source.table_function("scores_rows", [str(scores)]).create_view("scores_to_publish")
+            yield source
 
-        parts = [scores_part(config.postgres)]
-        counts = publish(config.postgres, parts, prepare, Run(facts, made, whole))
+    parts = [scores_part(config.postgres)]
+    counts = publish(config.postgres, parts, rows, Run(facts, made, whole))
     return Receipt(counts=counts, facts={"run_id": facts.run_id, "made_at": made.isoformat(), "whole": whole})

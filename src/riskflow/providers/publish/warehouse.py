@@ -27,6 +27,7 @@ def publish(
     """
     package = __package__ or ""
     warehouse.execute_script(connection, text(package, "create.sql"))
+    connection.execute(text(package, "scores_rows.sql"))
     connection.execute(text(package, "incoming.sql"), {"scores": str(scores)})
     warehouse.execute_script(connection, text(package, "upsert.sql"), {"whole": whole, "run_id": run_id})
     cursor = connection.execute(text(package, "verify.sql"))
