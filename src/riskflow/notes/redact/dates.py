@@ -95,8 +95,14 @@ def _is_no_score(match: re.Match[str]) -> bool:
     score = re.search(
         r"pain|strength|score|scale|apgar|murmur|vision|grade|intensity|power|reflex|out of|tab", around
     )
-    same = len(set(re.findall(r"\d+", match["phi"]))) == 1 and match["phi"].count("/") == 1
-    return score is None and not same
+    numbers = set(re.findall(r"\d+", match["phi"]))
+    same = len(numbers) == 1 and match["phi"].count("/") == 1
+    dated = _DATED.search(match.string, max(0, match.start("phi") - 8), match.start("phi")) is not None
+    return score is None and not (same and not (dated and not numbers & _FULL_SCORES))
+
+
+_DATED = re.compile(r"(?i)\b(?:on|before|after|since|until|due|dated?)\s+$")
+_FULL_SCORES = frozenset({"3", "4", "5", "10", "15"})
 
 
 def _is_no_temperature(match: re.Match[str]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from riskflow.notes.redact import (
+    brief_names,
     checksums,
     contacts,
     dates,
@@ -23,7 +24,9 @@ LISTS = ("ordinary_words.txt", "eponyms.txt", "drugs.txt", "cities.txt", "nickna
 @cache
 def rule_detector() -> RuleDetector:
     """Return the detector that runs every Safe Harbor rule of the package."""
-    rules = dates.RULES + contacts.RULES + identifiers.RULES + places.RULES + name_rules.RULES
-    modules = (checksums, contacts, dates, identifiers, index, name_rules, names, places, text)
+    rules = (
+        dates.RULES + contacts.RULES + identifiers.RULES + places.RULES + name_rules.RULES + brief_names.RULES
+    )
+    modules = (brief_names, checksums, contacts, dates, identifiers, index, name_rules, names, places, text)
     lists = ("\n".join(text.word_list(name)) for name in LISTS)
     return RuleDetector(rules, f"rules@{version_of(modules, *lists)}")

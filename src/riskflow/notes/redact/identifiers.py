@@ -176,7 +176,7 @@ RULES: tuple[Rule, ...] = (
     _rule(
         "device.labelled",
         "DEVICE",
-        r"serial|s/n|sn(?=\s*[:#])|udi|imei|(?:device|implant|pacemaker|pump|icd|generator|valve|lead"
+        r"serial|s/n|sn(?=\s*[:#])|lot(?=\s*(?:#|no\b|num|of\b|:))(?:\s+of(?:\s+\w+){1,2})?|udi|imei|(?:device|implant|pacemaker|pump|icd|generator|valve|lead"
         r"|stimulator|cgm)(?:\s+(?:serial|model))?(?=\s*(?:#|no\b|num|id\b|serial|identifier))",
     ),
     Rule(

@@ -264,10 +264,12 @@ def _precedes(token: re.Match[str], sure: bool, text: str) -> bool:
         return not is_short_capitals(word, text)
     if found is Evidence.NAME_OR_WORD:
         return sure and is_any_given(word) and word.lower() not in _MONTHS
-    return found is Evidence.UNKNOWN and (sure or _looks_given(word)) and not is_short_capitals(word, text)
+    return (
+        found is Evidence.UNKNOWN and (sure or looks_like_a_name(word)) and not is_short_capitals(word, text)
+    )
 
 
-def _looks_given(word: str) -> bool:
+def looks_like_a_name(word: str) -> bool:
     """An unlisted word right before a surname (`Dmitri Ivanov`), not in capitals."""
     return len(word) > 2 and not word.isupper() and _WORD_ENDING.search(word) is None
 
