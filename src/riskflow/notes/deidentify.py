@@ -20,9 +20,10 @@ from riskflow.contracts.notes_sources import SOURCE_TABLES
 from riskflow.errors import RiskflowError
 from riskflow.notes.policy import Policy
 from riskflow.notes.pseudonym import load_key, pseudonyms, shift_days
-from riskflow.notes.redact.known import detect_known, record_identifiers
+from riskflow.notes.redact.known import detect_known
 from riskflow.notes.redact.pipeline import redact
 from riskflow.notes.redact.places import STATES
+from riskflow.notes.redact.record import record_identifiers
 from riskflow.notes.redact.text import folded
 from riskflow.receipts import Receipt
 

@@ -16,8 +16,8 @@ from riskflow.contracts.notes_sources import SOURCE_ENCOUNTERS, SOURCE_OBSERVATI
 from riskflow.notes.evaluate import ALL, Evaluation, compare, read_labelled
 from riskflow.notes.ner.detector import detector_for
 from riskflow.notes.policy import Policy
-from riskflow.notes.redact.known import record_identifiers
 from riskflow.notes.redact.pipeline import redact
+from riskflow.notes.redact.record import record_identifiers
 from riskflow.notes.redact.spans import SPAN_SCHEMA, Detection, Detector
 from riskflow.notes.templates.markup import Labelled
 from riskflow.receipts import Receipt

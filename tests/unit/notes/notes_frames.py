@@ -8,8 +8,8 @@ import polars as pl
 from riskflow.contracts.base import Contract
 from riskflow.contracts.notes_sources import SOURCE_ENCOUNTERS, SOURCE_OBSERVATIONS, SOURCE_PATIENTS
 from riskflow.notes.policy import Policy
-from riskflow.notes.redact.known import record_identifiers
 from riskflow.notes.redact.pipeline import Redacted, redact
+from riskflow.notes.redact.record import record_identifiers
 
 KEY = b"0123456789abcdef0123456789abcdef"
 OTHER_KEY = b"fedcba9876543210fedcba9876543210"

@@ -6,8 +6,8 @@ import polars as pl
 import pytest
 
 from riskflow.notes.policy import Policy
-from riskflow.notes.redact.known import IDENTIFIER_SCHEMA
 from riskflow.notes.redact.pipeline import redact
+from riskflow.notes.redact.record import IDENTIFIER_SCHEMA
 from riskflow.notes.templates.markup import Labelled, parse
 
 LINES = [

@@ -3,13 +3,8 @@
 import polars as pl
 import pytest
 
-from riskflow.notes.redact.known import (
-    Known,
-    known_by_patient,
-    known_spans,
-    readable,
-    record_identifiers,
-)
+from riskflow.notes.redact.known import known_spans
+from riskflow.notes.redact.record import Known, known_by_patient, readable, record_identifiers
 from riskflow.notes.redact.text import canonical
 from tests.unit.notes.notes_frames import PATIENT, source
 

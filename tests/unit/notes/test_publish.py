@@ -15,8 +15,8 @@ from riskflow.errors import RiskflowError
 from riskflow.notes import publish
 from riskflow.notes.deidentify import deidentified
 from riskflow.notes.policy import Policy
-from riskflow.notes.redact.known import record_identifiers
 from riskflow.notes.redact.pipeline import redact
+from riskflow.notes.redact.record import record_identifiers
 from riskflow.notes.redact.stage import notes_of, redacted_artifacts
 from riskflow.receipts import Receipt
 from tests.unit.notes.notes_frames import KEY, source

@@ -11,6 +11,7 @@ from riskflow.notes.redact import (
     dates,
     identifiers,
     index,
+    listed_names,
     name_rules,
     names,
     places,
@@ -24,9 +25,8 @@ LISTS = ("ordinary_words.txt", "eponyms.txt", "drugs.txt", "cities.txt", "nickna
 @cache
 def rule_detector() -> RuleDetector:
     """Return the detector that runs every Safe Harbor rule of the package."""
-    rules = (
-        dates.RULES + contacts.RULES + identifiers.RULES + places.RULES + name_rules.RULES + brief_names.RULES
-    )
-    modules = (brief_names, checksums, contacts, dates, identifiers, index, name_rules, names, places, text)
+    ruled = (dates, contacts, identifiers, places, name_rules, brief_names)
+    rules = tuple(rule for module in ruled for rule in module.RULES)
+    modules = (*ruled, checksums, index, listed_names, names, text)
     lists = ("\n".join(text.word_list(name)) for name in LISTS)
     return RuleDetector(rules, f"rules@{version_of(modules, *lists)}")

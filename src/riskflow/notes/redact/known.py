@@ -7,48 +7,22 @@ name that is also a word ("Will", "Long") goes only with a capital, after a titl
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from datetime import date
-from functools import cached_property
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import polars as pl
 
+from riskflow.notes.redact.record import (
+    PARTICLES,
+    SPACED_NUMBER,
+    Known,
+    known_by_patient,
+    mentioned,
+    readable,
+)
+from riskflow.notes.redact.record import record_identifiers as record_identifiers
 from riskflow.notes.redact.spans import span_frame
-from riskflow.notes.redact.text import canonical_series, nicknames, ordinary_words, word_set
-
-IDENTIFIER_SCHEMA: dict[str, type[pl.DataType]] = {
-    "patient_id": pl.String,
-    "kind": pl.String,
-    "part": pl.String,
-    "value": pl.String,
-}
-_PATIENT_PARTS = {
-    "patient_id": ("MRN", "number"),
-    "identifiers": ("ID", "number"),
-    "family_name": ("NAME", "family"),
-    "given_names": ("NAME", "given"),
-    "contact_name": ("NAME", "person"),
-    "address_lines": ("GEO", "street"),
-    "city": ("GEO", "place"),
-    "postal_code": ("GEO", "zip"),
-    "phone": ("PHONE", "telephone"),
-    "fax": ("FAX", "telephone"),
-    "contact_phone": ("PHONE", "telephone"),
-    "email": ("EMAIL", "address"),
-    "date_of_birth": ("DATE", "date"),
-    "deceased_date": ("DATE", "date"),
-    "managing_organization": ("GEO", "place"),
-}
-_ENCOUNTER_PARTS = {
-    "encounter_id": ("ID", "number"),
-    "participant_name": ("NAME", "person"),
-    "facility_name": ("GEO", "place"),
-    "service_provider": ("GEO", "place"),
-    "location_address": ("GEO", "street"),
-}
-_OBSERVATION_PARTS = {"observation_id": ("ID", "number"), "performer_name": ("NAME", "person")}
+from riskflow.notes.redact.text import canonical_series, ordinary_words, word_set
 
 _TOKEN = re.compile(r"[A-Za-z]+|\d+")
 _DIGIT_RUN = re.compile(r"\d+(?:[\s().+/_-]{0,3}\d+)*")
@@ -58,50 +32,8 @@ _NO_CODE = re.compile(r"[^a-z0-9]")
 _DOTTED = re.compile(r"(?<![A-Za-z])[A-Z]\.\s?[A-Z](?![A-Za-z])")
 _GAP = re.compile(r"[^A-Za-z0-9\n]{0,3}")
 _TITLES = word_set("titles_before_known_names")
-_PARTICLES = word_set("name_particles")
-_NO_NAMES = word_set("no_name_words")
-_STREET_FORMS = {
-    "street": "st",
-    "avenue": "ave",
-    "road": "rd",
-    "boulevard": "blvd",
-    "drive": "dr",
-    "lane": "ln",
-    "court": "ct",
-    "circle": "cir",
-    "place": "pl",
-    "terrace": "ter",
-    "parkway": "pkwy",
-    "highway": "hwy",
-    "apartment": "apt",
-    "suite": "ste",
-    "north": "n",
-    "south": "s",
-    "east": "e",
-    "west": "w",
-}
-_DATE_FORMS = ("%Y%m%d", "%m%d%Y", "%d%m%Y", "%m%d%y", "%y%m%d")
-_SHORTEST_NUMBER = 4
-_SPACED_NUMBER = 7
-"""Digits from which a number is also found with spaces in it."""
 _COUNTRY_CODE = re.compile(r"(?:(?<!\d)\+?1[\s.-]?)?\(?$")
 _INITIALS_THAT_ARE_WORDS = word_set("abbreviations_of_two_letters")
-
-
-@dataclass
-class Known:
-    """What is known of one patient, ready to be looked up: name words, phrases of words, digits, compact codes."""
-
-    words: dict[str, bool] = field(default_factory=dict)
-    phrases: dict[str, list[tuple[tuple[str, ...], str]]] = field(default_factory=dict)
-    numbers: dict[str, str] = field(default_factory=dict)
-    compact: dict[str, str] = field(default_factory=dict)
-    initials: set[str] = field(default_factory=set)
-
-    @cached_property
-    def keys(self) -> frozenset[str]:
-        """Words of which a text must have one to hold a known name or phrase."""
-        return frozenset({*self.words, *self.phrases, *self.initials})
 
 
 class _Words(NamedTuple):
@@ -122,141 +54,6 @@ class _Words(NamedTuple):
     def gap(self, place: int) -> str:
         """Return what stands between the word at a place and the next one."""
         return self.text[self.spans[place][1] : self.spans[place + 1][0]]
-
-
-def record_identifiers(
-    patients: pl.DataFrame, encounters: pl.DataFrame | None = None, observations: pl.DataFrame | None = None
-) -> pl.DataFrame:
-    """Return one row per known identifier: patient_id, kind, part (how to read the value), value.
-
-    Input: the source tables (or the columns of them that hold identifiers), each with `patient_id`.
-    """
-    tables = ((patients, _PATIENT_PARTS), (encounters, _ENCOUNTER_PARTS), (observations, _OBSERVATION_PARTS))
-    parts = [
-        _column_values(table, column, *kind)
-        for table, columns in tables
-        if table is not None
-        for column, kind in columns.items()
-        if column in table.columns
-    ]
-    return (
-        pl.concat(parts)
-        .filter(pl.col("value").str.strip_chars() != "")
-        .unique()
-        .sort(list(IDENTIFIER_SCHEMA))
-    )
-
-
-def _column_values(table: pl.DataFrame, column: str, kind: str, part: str) -> pl.DataFrame:
-    rows = table.select("patient_id", pl.col(column).alias("value")).drop_nulls()
-    if isinstance(rows["value"].dtype, pl.List):
-        rows = rows.explode("value").drop_nulls()
-    return rows.select(
-        pl.col("patient_id").cast(pl.String),
-        pl.lit(kind).alias("kind"),
-        pl.lit(part).alias("part"),
-        pl.col("value").cast(pl.String),
-    )
-
-
-class _Value(NamedTuple):
-    """An identifier, and what is made of it: folded, its words, its digits, its letters and digits."""
-
-    kind: str
-    part: str
-    value: str
-    text: str
-    words: list[str]
-    digits: str
-    compact: str
-
-
-def compiled(values: Iterable[_Value]) -> Known:
-    """Return the look-up of one patient's identifiers."""
-    known, given, family = Known(), list[str](), list[str]()
-    for kind, part, value, text, words, digits, compact in values:
-        if part in ("family", "given", "person"):
-            letters = [w for w in words if not w.isdigit() and w not in _NO_NAMES]
-            _add_names(known, letters, text)
-            if part == "family":
-                family += letters
-            elif part == "given":
-                given += letters
-            else:
-                _add_initials(known, letters[:-1], letters[-1:])
-        elif part == "street":
-            _add_street(known, kind, words)
-        elif part == "date":
-            _add_date(known, value)
-        elif words:
-            _add_phrase(known, kind, words)
-            _add_number(known, kind, part, digits, compact)
-    _add_initials(known, given, [w for w in family if w not in _PARTICLES])
-    return known
-
-
-def _add_names(known: Known, words: list[str], text: str) -> None:
-    names = [w for w in words if len(w) > 1 and (w not in _PARTICLES or len(words) == 1)]
-    for word in names:
-        for form in {word} | set(nicknames().get(word, ())):
-            known.words[form] = known.words.get(form, True) and (form in ordinary_words() or len(form) < 3)
-    joined = "".join(words)
-    if len(words) > 1 and ("'" in text or "-" in text or words[0] in _PARTICLES):
-        known.words[joined] = False
-    if len(words) > 1 and any(w in _PARTICLES or len(w) == 1 for w in words):
-        _add_phrase(known, "NAME", words)
-
-
-def _add_initials(known: Known, given: list[str], family: list[str]) -> None:
-    if not given or not family:
-        return
-    first, last = given[0][0], family[-1][0]
-    middle = [name[0] for name in given[1:2]]
-    for letters in ((first, last), (first, *middle, last)):
-        known.initials.add("".join(letters))
-
-
-def _add_street(known: Known, kind: str, words: list[str]) -> None:
-    if not words:
-        return
-    short = [_STREET_FORMS.get(w, w) for w in words]
-    for form in (words, short):
-        _add_phrase(known, kind, form)
-        if form[0].isdigit() and len(form) > 1:
-            _add_phrase(known, kind, form[:3])
-            if len(form[1]) > 3 and form[1] not in ordinary_words():
-                _add_phrase(known, kind, form[:2])
-            if len(form) > 2 and not form[1].isdigit():
-                _add_phrase(known, kind, form[1:3] if len(form[1]) > 1 else form[1:4])
-
-
-def _add_date(known: Known, value: str) -> None:
-    day = date.fromisoformat(value[:10])
-    forms = {day.strftime(form) for form in _DATE_FORMS}
-    forms.add(f"{day.month}{day.day}{day.year}")
-    known.numbers.update({digits: "DATE" for digits in forms if len(digits) > 5})
-
-
-def _add_phrase(known: Known, kind: str, words: list[str]) -> None:
-    entry = (tuple(words), kind)
-    entries = known.phrases.setdefault(words[0], [])
-    if (len(words) > 1 or len(words[0]) > 2) and entry not in entries:
-        entries.append(entry)
-
-
-def _add_number(known: Known, kind: str, part: str, digits: str, compact: str) -> None:
-    if len(compact) > len(digits) > 0 and part == "number":
-        known.compact[compact] = kind
-    if part == "zip":
-        known.numbers[digits[:5]] = kind
-    if len(digits) < _SHORTEST_NUMBER or (part == "number" and len(compact) > 2 * len(digits)):
-        return
-    known.numbers[digits] = kind
-    if part == "number" and digits.lstrip("0") != digits and len(digits.lstrip("0")) >= _SHORTEST_NUMBER:
-        known.numbers[digits.lstrip("0")] = kind
-    if part == "telephone" and len(digits) >= 10:
-        known.numbers[digits[-10:]] = kind
-        known.numbers[digits[-7:]] = kind
 
 
 def known_spans(plain: str, known: Known) -> Iterator[tuple[int, int, str, str]]:
@@ -327,7 +124,7 @@ def _before_name(words: _Words, place: int) -> int:
         before = place - 1
         word, end = words.words[before], words.spans[before][1]
         initial = words.initial(before) and (word not in "ai" or words.text[end : end + 1] == ".")
-        if not (initial or word in _PARTICLES) or not _BEFORE_GAP.fullmatch(words.gap(before)):
+        if not (initial or word in PARTICLES) or not _BEFORE_GAP.fullmatch(words.gap(before)):
             return place
         place = before
     return place
@@ -342,7 +139,7 @@ def _after_name(words: _Words, place: int, known: Known) -> int:
         dotted = middle and words.text[end : end + 1] == "." and words.text[words.spans[step - 1][1]] == " "
         if dotted or _is_name(words, step, known):
             last = step
-        elif not (middle or words.words[step] in _PARTICLES):
+        elif not (middle or words.words[step] in PARTICLES):
             break
     return last
 
@@ -382,59 +179,9 @@ def _number_spans(text: str, known: Known) -> Iterator[tuple[int, int, str, str]
             for group_start, group_end in groups[first:]:
                 digits += text[group_start:group_end]
                 kind = known.numbers.get(digits)
-                if kind and (len(digits) >= _SPACED_NUMBER or " " not in text[start:group_end]):
+                if kind and (len(digits) >= SPACED_NUMBER or " " not in text[start:group_end]):
                     opened = _COUNTRY_CODE.search(text, max(0, start - 5), start)
                     yield (opened.start() if opened else start), group_end, kind, "known:number"
-
-
-def known_by_patient(readable: pl.DataFrame) -> dict[str, Known]:
-    """Return patient_id → look-up, of the rows of `readable`."""
-    grouped: dict[str, list[_Value]] = {}
-    for patient_id, *value in readable.select("patient_id", *_Value._fields).iter_rows():
-        grouped.setdefault(patient_id, []).append(_Value(*value))
-    return {patient_id: compiled(values) for patient_id, values in grouped.items()}
-
-
-def readable(identifiers: pl.DataFrame) -> pl.DataFrame:
-    """Return patient_id and the fields of `_Value`: what can be worked out for all values at once."""
-    lower = canonical_series(identifiers["value"]).str.to_lowercase()
-    return identifiers.select("patient_id", "kind", "part", "value").with_columns(
-        lower.alias("text"),
-        lower.str.extract_all(r"[a-z]+|\d+").alias("words"),
-        lower.str.replace_all(r"\D", "").alias("digits"),
-        lower.str.replace_all("[^a-z0-9]", "").alias("compact"),
-    )
-
-
-def _mentioned(values: pl.DataFrame, notes: pl.DataFrame) -> pl.DataFrame:
-    """Return the values without numbers, contacts and dates that cannot be in any note of their patient.
-
-    Whatever way they are written, without what separates them they are in the text without what separates it.
-    """
-    hay = pl.col("text").str.join("\n").str.to_lowercase().str.replace_all("[^a-z0-9]", "").alias("hay")
-    held = values.with_row_index("row").join(notes.group_by("patient_id").agg(hay), on="patient_id")
-    digits = pl.col("digits")
-    bare = digits.str.strip_chars_start("0")
-    number = _is_in_hay(pl.col("compact")) | (
-        (bare.str.len_chars() >= _SHORTEST_NUMBER - 1) & _is_in_hay(bare)
-    )
-    day = pl.col("value").str.slice(0, 10).str.to_date("%Y-%m-%d", strict=False)
-    forms = pl.any_horizontal(_is_in_hay(day.dt.to_string(form)) for form in (*_DATE_FORMS, "%-m%-d%Y"))
-    second = pl.col("words").list.get(1, null_on_oob=True)
-    tests = {
-        ("number", "address", "place"): number,
-        ("telephone",): _is_in_hay(digits.str.tail(_SPACED_NUMBER)),
-        ("zip",): _is_in_hay(digits.str.head(5)),
-        ("date",): forms,
-        ("street",): second.is_null() | second.is_in(list(_STREET_FORMS)) | _is_in_hay(second),
-        ("family", "given", "person"): pl.lit(True),
-    }
-    kept = [held.filter(pl.col("part").is_in(parts)).filter(test) for parts, test in tests.items()]
-    return pl.concat(kept).sort("row")
-
-
-def _is_in_hay(needle: pl.Expr) -> pl.Expr:
-    return pl.col("hay").str.contains(needle, literal=True)
 
 
 def detect_known(notes: pl.DataFrame, identifiers: pl.DataFrame) -> pl.DataFrame:
@@ -443,7 +190,7 @@ def detect_known(notes: pl.DataFrame, identifiers: pl.DataFrame) -> pl.DataFrame
     Input columns: patient_id, text. Identifiers: see `record_identifiers`.
     """
     plain = notes.select("patient_id", canonical_series(notes["text"]).alias("text"))
-    known = known_by_patient(_mentioned(readable(identifiers), plain))
+    known = known_by_patient(mentioned(readable(identifiers), plain))
     return span_frame(
         (row, *span)
         for row, (patient_id, text) in enumerate(plain.iter_rows())

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import polars as pl
 
+from riskflow.notes.redact.listed_names import listed_runs, lower_case_runs, may_be_listed, preceding_word
 from riskflow.notes.redact.names import (
     CAPITAL_WORD,
     CREDENTIALS,
@@ -17,10 +18,6 @@ from riskflow.notes.redact.names import (
     is_any_given,
     is_short_capitals,
     is_surname,
-    listed_runs,
-    lower_case_runs,
-    may_be_listed,
-    preceding_word,
     run_end,
     run_start,
 )

@@ -6,30 +6,27 @@ All functions read canonical text (see `text.canonical`), so patterns are ASCII.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
 from enum import Enum
 from functools import cache, lru_cache
-from typing import NamedTuple
 
 from riskflow.notes.redact.text import (
     given_names,
-    lower_case_given_names,
     ordinary_words,
     surnames,
     word_list,
     word_set,
 )
 
-_PARTICLES = (
+PARTICLES = (
     r"(?:de\s+las?|de\s+los|van\s+der|van\s+den|van\s+de|von\s+der|de|del|della|di|da|do|dos|das|du|van|von|der|den|ter|ten"
     r"|la|le|los|el|al|bin|ibn|abu|ben|san|santa|st\.|mac)"
 )
 WORD = r"(?:[A-Z][A-Za-z]*(?:['-]+[A-Za-z]+)*'?)"
 TOKEN = re.compile(
-    rf"(?P<particles>(?:(?i:{_PARTICLES})\s+)*)(?P<dash>(?:al|el|d|l|de)[-'])?(?P<word>{WORD})(?P<dot>\.?)"
+    rf"(?P<particles>(?:(?i:{PARTICLES})\s+)*)(?P<dash>(?:al|el|d|l|de)[-'])?(?P<word>{WORD})(?P<dot>\.?)"
 )
 LOWER_TOKEN = re.compile(
-    rf"(?P<particles>(?:{_PARTICLES}\s+)*)(?P<dash>(?:al|el|d|l)[-'])?(?P<word>[a-z]+(?:['-]+[a-z]+)*)(?P<dot>)",
+    rf"(?P<particles>(?:{PARTICLES}\s+)*)(?P<dash>(?:al|el|d|l)[-'])?(?P<word>[a-z]+(?:['-]+[a-z]+)*)(?P<dot>)",
     re.I,
 )
 SUFFIX = re.compile(r",?\s+(?:Jr|Sr|JR|SR|jr|sr|II|III|IV)\b\.?")
@@ -53,7 +50,7 @@ class Evidence(Enum):
 
 
 @cache
-def _protected() -> frozenset[str]:
+def protected() -> frozenset[str]:
     """Single words of eponyms that are no given name: never taken for a name by lists alone."""
     words = {line.lower() for line in word_list("eponyms.txt") if " " not in line and "-" not in line}
     return frozenset(words - set(given_names()))
@@ -164,7 +161,7 @@ def _continues(token: re.Match[str], words: int, sure: bool, text: str) -> bool:
     """Whether a token goes on with (or begins) a run of names."""
     word = token["word"]
     if is_initial(token):
-        return sure or words > 0 or _initial_before_name(text, token)
+        return sure or words > 0 or initial_before_name(text, token)
     if word.lower() in TITLE_WORDS or (is_credential(word) and (words > 0 or word.isupper())):
         return False
     found = evidence(word)
@@ -190,19 +187,20 @@ def _ends_name(text: str, token: re.Match[str]) -> bool:
     )
 
 
-def _initial_before_name(text: str, token: re.Match[str]) -> bool:
+def initial_before_name(text: str, token: re.Match[str]) -> bool:
+    """Return whether after an initial a surname stands, or another initial before one."""
     after = TOKEN.match(text, token.end() + (text[token.end() : token.end() + 1] == " "))
     return after is not None and (
-        is_surname(after["word"]) or (is_initial(after) and _initial_before_name(text, after))
+        is_surname(after["word"]) or (is_initial(after) and initial_before_name(text, after))
     )
 
 
 _BACK = re.compile(
-    rf"(?P<particles>(?:\b(?i:{_PARTICLES})\s+)*)\b(?P<word>{WORD})(?P<dot>\.?)(?P<gap>[ \t]|-|)$"
+    rf"(?P<particles>(?:\b(?i:{PARTICLES})\s+)*)\b(?P<word>{WORD})(?P<dot>\.?)(?P<gap>[ \t]|-|)$"
 )
 
 
-_PARTICLES_BEFORE = re.compile(rf"\b(?i:{_PARTICLES})\s+$")
+PARTICLES_BEFORE = re.compile(rf"\b(?i:{PARTICLES})\s+$")
 _PARTICLE_ENDS = frozenset(
     "las los der den de del della di da do dos das du van von ter ten la le el al bin "  # noqa: SIM905
     "ibn abu ben san santa st. mac".split()
@@ -218,7 +216,7 @@ def run_start(text: str, start: int, *, sure: bool) -> int:
         if (not word or word.islower()) and word not in _PARTICLE_ENDS:
             return start
         token = _BACK.search(before)
-        particles = _PARTICLES_BEFORE.search(before) if token is None else None
+        particles = PARTICLES_BEFORE.search(before) if token is None else None
         if particles is not None and _is_particle(particles[0]):
             start -= len(before) - particles.start()
             continue
@@ -280,156 +278,3 @@ _WORD_ENDING = re.compile(
 
 
 CAPITAL_WORD = re.compile(r"(?<![A-Za-z'-])[A-Z][A-Za-z]*(?:['-]+[A-Za-z]+)*'?")
-_COMMA = re.compile(r",\s?")
-_BESIDE = frozenset(
-    {
-        "with",
-        "per",
-        "by",
-        "via",
-        "told",
-        "informed",
-        "notified",
-        "called",
-        "asked",
-        "paged",
-        "met",
-        "saw",
-        "thanked",
-    }
-    | {"examined", "from", "to"}
-)
-_COMMON_SURNAME = 20_000
-PERSON_VERBS = re.compile(
-    r"\s+(?i:reports?|reported|denies|denied|states?|stated|says|said|complains?|complained|presents?|presented|endorses"
-    r"|notes|noted|c/o|was\s+(?:seen|admitted|discharged|given|started|brought|referred|evaluated|born|found|told)"
-    r"|is\s+(?:a|an|here|doing|\d+)|has\s+(?:a|been|had|no)|lives|called|returns|returned|will\s+(?:follow|return|call|see)"
-    r"|agrees|agreed|understands|verbalized|underwent|tolerated|requests|requested|refuses|refused|took|takes|came|arrived"
-    r"|walks|recommended|recommends|performed|ordered|signed|reviewed|examined)\b"
-)
-
-
-def may_be_listed(word: str) -> bool:
-    """Whether `listed_runs` could find a name at a word: what it asks of the word alone."""
-    listed = _listed(word)
-    return word[0].isupper() and not listed.title and (len(word) == 1 or any(listed))
-
-
-def listed_runs(text: str, anchors: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Yield names found by lists alone: a given name and what follows it, `Surname, Given`, `Will Nguyen`, and
-    a common surname before the verb of a person or after a word such as `with`.
-    """
-    reached = 0
-    for anchor in anchors:
-        capital = CAPITAL_WORD.match(text, anchor) if anchor >= reached else None
-        if capital is None or (is_short_capitals(capital[0], text) and len(capital[0]) > 1):
-            continue
-        end = _listed_end(text, capital)
-        if end is not None:
-            yield run_start(text, capital.start(), sure=False), end
-            reached = end
-
-
-class _Listed(NamedTuple):
-    """What the lists say of a word, asked once for each."""
-
-    title: bool
-    given: bool
-    any_given: bool
-    surname: bool
-    opens: bool
-
-
-@lru_cache(maxsize=1 << 16)
-def _listed(word: str) -> _Listed:
-    lower = word.lower()
-    if word.isalpha():
-        given, surname, plain = lower in given_names(), lower in surnames(), lower in ordinary_words()
-        return _Listed(
-            lower in TITLE_WORDS,
-            given and not plain and lower not in _protected(),
-            given,
-            surname and not plain,
-            plain and (given or surname),
-        )
-    return _Listed(
-        lower in TITLE_WORDS,
-        is_given(word) and lower not in _protected(),
-        is_any_given(word),
-        is_surname(word),
-        evidence(word) is Evidence.NAME_OR_WORD,
-    )
-
-
-def _listed_end(text: str, capital: re.Match[str]) -> int | None:
-    word, end = capital[0], capital.end()
-    listed = _listed(word)
-    if listed.title:
-        return None
-    if len(word) == 1:
-        token = TOKEN.match(text, capital.start()) if text[end : end + 1] == "." else None
-        dotted = token is not None and is_initial(token) and _initial_before_name(text, token)
-        return run_end(text, capital.start(), sure=False) if dotted else None
-    if listed.given:
-        return run_end(text, capital.start(), sure=False)
-    if listed.any_given and (pair := _ambiguous_pair_end(text, capital)) is not None:
-        return pair
-    if not listed.surname and not (listed.opens and _opens(text, capital.start())):
-        return None
-    end -= 2 if word.endswith("'s") else 0
-    given = CAPITAL_WORD.match(text, comma.end()) if (comma := _COMMA.match(text, end)) else None
-    if given is not None and is_given(given[0]) and not is_short_capitals(given[0], text):
-        return run_end(text, given.start(), sure=False)
-    if listed.surname and (PERSON_VERBS.match(text, end) or _is_beside_word(text, capital.start(), word)):
-        return run_end(text, capital.start(), sure=False)
-    return None
-
-
-def _opens(text: str, start: int) -> bool:
-    """Whether a word is the first of a text, a line or a clause."""
-    before = text[max(0, start - 24) : start].rstrip(" ")
-    return before[-1] in ":\n(;" if before else not text[:start].strip(" ")
-
-
-def _ambiguous_pair_end(text: str, capital: re.Match[str]) -> int | None:
-    """`Will Nguyen` is a name; `Grace Hope` only where a person's verb follows."""
-    if text[capital.end() : capital.end() + 1] != " ":
-        return None
-    after = CAPITAL_WORD.match(text, capital.end() + 1)
-    if after is None or after[0].lower() in _protected() or is_short_capitals(after[0], text):
-        return None
-    if is_surname(after[0]):
-        return run_end(text, after.start(), sure=False)
-    two_words = evidence(after[0]) is Evidence.NAME_OR_WORD and PERSON_VERBS.match(text, after.end())
-    return after.end() if two_words and after[0].lower() in surnames() else None
-
-
-def _is_beside_word(text: str, start: int, word: str) -> bool:
-    before = text[max(0, start - 12) : start].rstrip(" ").rpartition(" ")[2].lower()
-    rank = surnames().get(word.lower().removesuffix("'s").replace("'", ""), _COMMON_SURNAME)
-    return before in _BESIDE and rank < _COMMON_SURNAME and is_surname(word)
-
-
-def preceding_word(text: str, start: int) -> str:
-    """Return the word before a place, in lower case, without the punctuation around it."""
-    return text[max(0, start - 24) : start].rstrip(" ,(:\n").rpartition(" ")[2].strip("(\"'").lower()
-
-
-_LOWER_SURNAME = re.compile(rf"\s(?:{_PARTICLES}\s)*(?P<word>[a-z]+(?:['-][a-z]+)*)")
-_LOWER_WORD = re.compile(r"(?<![\w.@/'-])[a-z]{3,}(?:-[a-z]+)?(?![\w@/]|\.\w|-)")
-
-
-def lower_case_runs(text: str, anchors: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Yield common given names in lower case, with a surname in lower case after them (`john smith`)."""
-    names, last = lower_case_given_names(), surnames()
-    for anchor in anchors:
-        match = _LOWER_WORD.match(text, anchor)
-        if match is None or match[0] not in names:
-            continue
-        end = match.end()
-        after = _LOWER_SURNAME.match(text, end)
-        if after is not None:
-            plain = after["word"].removesuffix("'s").replace("'", "")
-            if last.get(plain, 10**6) <= 20_000 and plain not in ordinary_words():
-                end = after.end() - (2 if after["word"].endswith("'s") else 0)
-        yield match.start(), end

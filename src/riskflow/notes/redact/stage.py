@@ -18,8 +18,8 @@ from riskflow.notes.policy import Policy
 from riskflow.notes.pseudonym import load_key, pseudonyms
 from riskflow.notes.redact.cache import SpanCache
 from riskflow.notes.redact.detectors import rule_detector
-from riskflow.notes.redact.known import record_identifiers
 from riskflow.notes.redact.pipeline import Redacted, redact
+from riskflow.notes.redact.record import record_identifiers
 from riskflow.notes.redact.spans import Detector
 from riskflow.receipts import Receipt
 
