@@ -65,6 +65,7 @@ def commands(base: Path, shards: int) -> list[tuple[str, list[str]]]:
                 "members_ingest.py",
                 *raw,
                 *artifacts,
+                *options({"variants": folder(YEAR) / "csr_variants.parquet"}),
                 *options({"quarantine": base / "quarantine.parquet"}),
                 *params("ingest"),
                 f"path.year={YEAR}",

@@ -35,6 +35,7 @@ rule members_ingest:
         spans=member_source("current", "spans"),
         diagnoses=member_source("current", "diagnoses"),
         drugs=member_source("current", "drugs"),
+        variants=model_variants("current"),
     output:
         spans=f"{M}/current/spans.parquet",
         diagnoses=f"{M}/current/diagnoses.parquet",
@@ -54,12 +55,14 @@ rule members_ingest:
     params:
         *members_stage("ingest", "current"),
         *member_source_digests("current"),
+        tables_digest(*model_variants("current")),
         year_of("current"),
     message:
         "Read and validate this year's members"
     shell:
         "POLARS_MAX_THREADS={threads} python workflow/scripts/members_ingest.py"
         " --spans-source {input.spans:q} --diagnoses-source {input.diagnoses:q} --drugs-source {input.drugs:q}"
+        " --variants {input.variants:q}"
         " --spans {output.spans:q} --diagnoses {output.diagnoses:q} --drugs {output.drugs:q}"
         " --quarantine {output.quarantine:q}"
         " --receipt {output.receipt:q} --params {params:q} 2>&1 | tee {log:q} >&2"

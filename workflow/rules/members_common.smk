@@ -116,6 +116,13 @@ def model_tables(data_set):
     return [ancient(relpath(path)) for path in found]
 
 
+def model_variants(data_set):
+    """The HIOS variants of the CMS set that scores a data set."""
+    return [
+        path for path in model_tables(data_set) if path.endswith("/csr_variants.parquet")
+    ]
+
+
 @cache
 def tables_digest(*files):
     """A param with one digest over CMS tables, by set, name and content; their dates count for nothing."""

@@ -23,6 +23,7 @@ use rule members_ingest as members_ingest_prior with:
         spans=member_source("prior", "spans"),
         diagnoses=member_source("prior", "diagnoses"),
         drugs=member_source("prior", "drugs"),
+        variants=model_variants("prior"),
     output:
         spans=f"{M}/prior/spans.parquet",
         diagnoses=f"{M}/prior/diagnoses.parquet",
@@ -36,6 +37,7 @@ use rule members_ingest as members_ingest_prior with:
     params:
         *members_stage("ingest", "prior"),
         *member_source_digests("prior"),
+        tables_digest(*model_variants("prior")),
         year_of("prior"),
     message:
         "Read and validate last year's members"

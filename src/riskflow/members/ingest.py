@@ -20,12 +20,15 @@ from riskflow.quarantine import QUARANTINE, Rule, Split, assert_conserved, split
 _MARKETS = ("individual", "small_group", "merged")
 
 
-def validated_spans(raw: pl.DataFrame, year: int, *, keep_row: bool = False) -> Split:
+def validated_spans(
+    raw: pl.DataFrame, year: int, *, variants: pl.DataFrame | None = None, keep_row: bool = False
+) -> Split:
     """Return the spans within the benefit year in the SPANS contract, and the quarantine.
 
-    `raw` has the columns of SPAN_COLUMNS with `unreadable`, `source` and `line`. Spans are cut to the year.
+    `raw` has the columns of SPAN_COLUMNS with `unreadable`, `source` and `line`; `variants` are the HIOS variants
+    of the year's CMS set (CSR_VARIANTS). Spans are cut to the year.
     """
-    rows = _split(_normalised_spans(raw, year), _span_rules(year), keep_row)
+    rows = _split(_normalised_spans(raw, year, variants), _span_rules(year), keep_row)
     alone = rows.kept.filter(pl.col("member_id").is_unique()).with_columns(pl.col("span_id").fill_null("1"))
     shared = rows.kept.filter(~pl.col("member_id").is_unique())
     whole = _split(_ranked_spans(shared), _WHOLE_SPAN_RULES, keep_row)
@@ -44,8 +47,9 @@ def assert_population(spans: pl.DataFrame, read: int, year: int) -> None:
         )
 
 
-def _normalised_spans(raw: pl.DataFrame, year: int) -> pl.DataFrame:
-    if year < csr.HIOS_VARIANTS_FROM and raw.height and raw["csr_indicator"].null_count() == raw.height:
+def _normalised_spans(raw: pl.DataFrame, year: int, variants: pl.DataFrame | None) -> pl.DataFrame:
+    known = variants is not None and variants.height > 0
+    if not known and raw.height and raw["csr_indicator"].null_count() == raw.height:
         raise RiskflowError(
             f"spans: benefit year {year} needs csr_indicator; HIOS variants have a CMS table from 2025 on",
             "map the EDGE cost-sharing indicator under members.source.spans.columns.csr_indicator",
@@ -53,16 +57,18 @@ def _normalised_spans(raw: pl.DataFrame, year: int) -> pl.DataFrame:
     metal = pl.col("metal").str.strip_chars().str.to_lowercase()
     sex = pl.col("sex").str.strip_chars().str.to_uppercase().replace({"MALE": "M", "FEMALE": "F"})
     market = pl.col("market").str.strip_chars().str.to_lowercase().str.replace_all(r"[\s-]+", "_")
-    return raw.with_columns(
+    normalised = raw.with_columns(
         metal,
         sex,
         market.fill_null("individual"),
         pl.col("issuer").fill_null(pl.col("plan_id").str.slice(0, 5)),
         pl.col("state").str.to_uppercase().fill_null(""),
         pl.col("family_id").fill_null(pl.col("member_id")),
-    ).with_columns(
-        pl.col("csr_indicator").fill_null(csr.indicator_of_variant(pl.col("hios_variant"), pl.col("metal")))
     )
+    if variants is None or not normalised["hios_variant"].count():
+        return normalised
+    meant = csr.indicator_of_variant(variants, pl.col("hios_variant"), pl.col("metal"))
+    return normalised.with_columns(pl.col("csr_indicator").fill_null(meant))
 
 
 def _span_rules(year: int) -> list[Rule]:

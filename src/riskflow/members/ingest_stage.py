@@ -12,6 +12,7 @@ from riskflow import artifacts
 from riskflow.config.members import MembersIngestStage, MembersTable
 from riskflow.contracts.base import Contract
 from riskflow.contracts.members_sources import DIAGNOSES, DRUGS, SPANS
+from riskflow.contracts.members_tables import CSR_VARIANTS
 from riskflow.members.ingest import assert_population, validated_spans
 from riskflow.members.ingest_evidence import validated_diagnoses, validated_drugs
 from riskflow.members.ingest_sources import (
@@ -31,6 +32,7 @@ def run(
     spans_source: Path,
     diagnoses_source: Path,
     drugs_source: Path,
+    variants: Path,
     year: int,
     spans: Path,
     diagnoses: Path,
@@ -38,9 +40,14 @@ def run(
     quarantine: Path,
     config: MembersIngestStage,
 ) -> Receipt:
-    """Write the validated spans, diagnoses and drugs of a benefit year, and the quarantine of all three."""
+    """Write the validated spans, diagnoses and drugs of a benefit year, and the quarantine of all three.
+
+    `variants`: the HIOS variants (CSR_VARIANTS) of the CMS set that will score them.
+    """
     source = config.source
-    people = validated_spans(pl.concat(_read(spans_source, source.spans, SPANS_SHAPE, config)), year)
+    rows = pl.concat(_read(spans_source, source.spans, SPANS_SHAPE, config))
+    people = validated_spans(rows, year, variants=artifacts.read(variants, CSR_VARIANTS))
+    del rows
     assert_population(people.kept, people.quarantined.height, year)
     members = people.kept.select("member_id")
     raw = _read(diagnoses_source, source.diagnoses, DIAGNOSES_SHAPE, config)

@@ -11,7 +11,7 @@ from polars.testing import assert_frame_equal
 
 from riskflow.contracts.members_sources import DIAGNOSES, DRUGS, ICD_10, SPANS
 from riskflow.errors import RiskflowError
-from riskflow.members import ingest, ingest_evidence
+from riskflow.members import csr, ingest, ingest_evidence
 from riskflow.members.demo import DemoSpec, generate
 from riskflow.members.ingest import validated_spans
 from riskflow.members.ingest_evidence import validated_diagnoses, validated_drugs
@@ -24,7 +24,7 @@ from riskflow.members.ingest_sources import (
     typed,
 )
 from riskflow.members.ndc import ndc_11
-from riskflow.members.tables.load import folder, load
+from riskflow.members.tables.load import available, folder, load
 from riskflow.members.texts import packed
 
 GOOD = {
@@ -145,15 +145,37 @@ def test_hios_variants_become_indicators_by_metal():
             for i, (m, v) in enumerate(rows)
         ]
     )
-    result = validated_spans(typed(frame, {}, SPANS_SHAPE, "s"), 2025)
+    variants = load(folder(2025)).csr_variants
+    result = validated_spans(typed(frame, {}, SPANS_SHAPE, "s"), 2025, variants=variants)
     assert result.kept["csr_indicator"].to_list() == [3, 1, 4, 9]
     assert rule_of(result) == "span-csr-misfit"
+
+
+@pytest.mark.parametrize("metal", ["platinum", "gold", "silver", "bronze", "catastrophic"])
+def test_a_hios_variant_without_cost_sharing_fits_any_metal(metal):
+    frame = pl.DataFrame([GOOD | {"metal": metal, "hios_variant": 1, "csr_indicator": None}])
+    raw = typed(frame, {}, SPANS_SHAPE, "s")
+    result = validated_spans(raw, 2026, variants=load(folder(2026)).csr_variants)
+    assert result.quarantined["rule_id"].to_list() == ["span-outside-year"]
+    kept = validated_spans(raw, 2025, variants=load(folder(2025)).csr_variants).kept
+    assert kept["csr_indicator"].to_list() == [1]
+
+
+@pytest.mark.parametrize(("year", "vintage"), available().select("benefit_year", "vintage").rows())
+def test_the_meanings_of_csr_indicators_are_those_of_the_cms_tables(year, vintage):
+    """Every pair with a factor has a meaning; the others stand for no cost sharing, in any metal."""
+    paid = set(load(folder(year, vintage)).csr_factors.select("csr_indicator", "metal").rows())
+    meant = csr.meanings(year)
+    none = {(row[0], row[1]) for row in meant.rows() if row[2] == "none"}
+    assert {row[:2] for row in meant.rows()} - none <= paid
+    assert paid <= {row[:2] for row in meant.rows()}
+    assert {metal for _, metal in none} == {"platinum", "gold", "silver", "bronze", "catastrophic"}
 
 
 def test_hios_variants_before_2025_are_a_clear_error():
     frame = pl.DataFrame([GOOD | {"hios_variant": 6}]).drop("csr_indicator")
     with pytest.raises(RiskflowError, match="2024 needs csr_indicator"):
-        validated_spans(typed(frame, {}, SPANS_SHAPE, "s"), 2024)
+        validated_spans(typed(frame, {}, SPANS_SHAPE, "s"), 2024, variants=load(folder(2024)).csr_variants)
 
 
 def test_spans_are_cut_to_the_year_and_texts_normalised():

@@ -62,6 +62,7 @@ def made(base, name, year):
     clean = {table: place / f"{table}.parquet" for table in raw}
     receipt = ingest_stage.run(
         **{f"{table}_source": path for table, path in raw.items()},
+        variants=folder(year) / "csr_variants.parquet",
         year=year,
         **clean,
         quarantine=place / "quarantine.parquet",

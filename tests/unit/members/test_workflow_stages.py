@@ -60,6 +60,7 @@ def results(tmp_path_factory):
     clean = {name: place / f"{name}.parquet" for name in TABLES}
     receipt = ingest_stage.run(
         **{f"{name}_source": path for name, path in raw.items()},
+        variants=folder(YEAR) / "csr_variants.parquet",
         year=YEAR,
         **clean,
         quarantine=base / "quarantine/current.parquet",

@@ -1,9 +1,12 @@
 """Which claims risk adjustment accepts diagnoses from.
 
-Source: DIY software instructions, diagnosis filtering: inpatient facility claims by type of bill; outpatient
-facility claims by type of bill and an eligible CPT/HCPCS code; professional claims by an eligible code. The
-list of codes (DIY Table 2) holds CPT codes, which are AMA copyright: the user supplies it as a file. Without
-it, claims are filtered by kind and type of bill only, and the receipt says so.
+Sources: DIY software instructions, diagnosis filtering: inpatient facility claims by type of bill; outpatient
+facility claims by type of bill and an eligible CPT/HCPCS code; professional claims by an eligible code. Types of
+bill: HHS guidance portal, Risk Adjustment (RA) FAQ 121 (13 August 2020), which lists 111, 117, 131, 137, 711, 717,
+761, 767, 771, 777, 851 and 857; its FAQ 276 (EDGE exclusion reasons R01 and R03) says that the eligible code is
+asked of professional and outpatient claims, not of inpatient ones. The list of codes (DIY Table 2) holds CPT codes,
+which are AMA copyright: the user supplies it as a file. Without it, claims are filtered by kind and type of bill
+only, and the receipt says so.
 """
 
 from __future__ import annotations
