@@ -30,13 +30,10 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.replace(path)
         _sync_folder(path.parent)
     except Exception as error:
-        code = _error_number(error, path.parent)
-        if code not in _UNWRITABLE:
+        unwritten = cannot_write(path, error)
+        if unwritten is None:
             raise
-        raise RiskflowError(
-            f"cannot write {path}: {os.strerror(code)}",
-            "nothing was left behind: free space or give write permission there, then run the same command again",
-        ) from None
+        raise unwritten from None
     finally:
         with suppress(OSError):  # on a read-only file system there is nothing to remove
             temporary.unlink(missing_ok=True)
@@ -56,16 +53,29 @@ def check_writable(folder: Path) -> None:
 def _error_number(error: Exception, folder: Path) -> int:
     """Return the operating system's error number.
 
-    polars gives it only in the text, as "(os error 28)", and not even there when a page's header could not be
-    written: then the file system in question is asked.
+    DuckDB gives only its words. polars gives it in the text, as "(os error 28)", and not even there when a page's
+    header could not be written: then the file system in question is asked.
     """
     if isinstance(error, OSError) and error.errno:
         return error.errno
+    if type(error).__module__ == "_duckdb":
+        return next((code for code in _UNWRITABLE if os.strerror(code) in str(error)), 0)
     found = re.search(r"\(os error (\d+)\)", str(error))
     if found or "thrift: transport error" not in str(error):
         return int(found[1]) if found else 0
     left = os.statvfs(folder)
     return errno.ENOSPC if left.f_bavail * left.f_frsize < _ALMOST_FULL else errno.EIO
+
+
+def cannot_write(path: Path, error: Exception) -> RiskflowError | None:
+    """Return what to tell a person when an error is the file system's refusal to write `path`, else None."""
+    code = _error_number(error, path.parent)
+    if code not in _UNWRITABLE:
+        return None
+    return RiskflowError(
+        f"cannot write {path}: {os.strerror(code)}",
+        "nothing was left behind: free space or give write permission there, then run the same command again",
+    )
 
 
 def write_text(text: str, path: Path) -> None:

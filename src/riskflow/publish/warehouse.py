@@ -10,13 +10,15 @@ import fcntl
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TextIO
 
 import duckdb
 
 from riskflow import duck
 from riskflow.errors import RiskflowError
+from riskflow.files import cannot_write
 
 LOCK_POLL_SECONDS = 0.1
 
@@ -25,19 +27,28 @@ LOCK_POLL_SECONDS = 0.1
 def transaction(
     database: Path, *, wait_seconds: float = 600.0, memory: str = "1GB"
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Yield a connection inside a transaction: committed when the block ends, rolled back when it raises."""
-    database.parent.mkdir(parents=True, exist_ok=True)
-    with _turn(database, wait_seconds):
-        connection = duck.connect(database, memory_limit=memory, preserve_insertion_order="true")
-        try:
-            connection.begin()
-            yield connection
-            connection.commit()
-        except BaseException:
-            connection.rollback()
+    """Yield a connection inside a transaction: committed when the block ends, rolled back when it raises.
+
+    A full disk or a file that may not be written is a RiskflowError that names `database`.
+    """
+    try:
+        with _turn(database, wait_seconds):
+            connection = duck.connect(database, memory_limit=memory, preserve_insertion_order="true")
+            try:
+                connection.begin()
+                yield connection
+                connection.commit()
+            except BaseException:
+                with suppress(duckdb.TransactionException):  # a commit that failed has ended it already
+                    connection.rollback()
+                raise
+            finally:
+                connection.close()
+    except duckdb.Error as error:
+        unwritten = cannot_write(database, error)
+        if unwritten is None:
             raise
-        finally:
-            connection.close()
+        raise unwritten from None
 
 
 @contextmanager
@@ -52,9 +63,8 @@ def scratch_database(*, memory: str = "384MB") -> Iterator[duckdb.DuckDBPyConnec
 
 @contextmanager
 def _turn(database: Path, wait_seconds: float) -> Iterator[None]:
-    lock = database.with_name(f".{database.name}.lock")
     deadline = time.monotonic() + wait_seconds
-    with lock.open("w") as handle:
+    with _lock_file(database) as handle:
         while True:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -67,6 +77,15 @@ def _turn(database: Path, wait_seconds: float) -> Iterator[None]:
                     ) from None
                 time.sleep(LOCK_POLL_SECONDS)
         yield
+
+
+def _lock_file(database: Path) -> TextIO:
+    lock = database.with_name(f".{database.name}.lock")
+    try:
+        database.parent.mkdir(parents=True, exist_ok=True)
+        return lock.open("w")
+    except OSError as error:
+        raise cannot_write(lock, error) or error from None
 
 
 def execute_script(
