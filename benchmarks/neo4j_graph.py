@@ -7,19 +7,16 @@ Starts a Neo4j of its own. Writes benchmarks/out/neo4j_graph.json.
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 
+from benchmarks.measure import write_result
 from riskflow.providers.graph.embedded import EmbeddedGraph
 from riskflow.providers.graph.neo4j import Neo4jGraph
 from tests.services.neo4j_server import Neo4jServer
 from tests.services.ownership import ownership
 from tests.unit.providers.graph_conformance import REACH
-
-OUT = Path(__file__).parent / "out" / "neo4j_graph.json"
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -50,9 +47,7 @@ def main(providers: int = 200_000) -> None:
             result["equal_to_embedded"] = int(equal)
     finally:
         server.stop()
-    OUT.parent.mkdir(exist_ok=True)
-    OUT.write_text(json.dumps(result, indent=1) + "\n")
-    print(json.dumps(result, indent=1))
+    write_result("neo4j_graph", result)
 
 
 if __name__ == "__main__":

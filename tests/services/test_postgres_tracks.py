@@ -24,9 +24,7 @@ pytestmark = [pytest.mark.service, pytest.mark.xdist_group("postgres")]
 NOTES = ("patients", "encounters", "observations", "audit", "quarantine")
 
 
-def same_rows(
-    server: PostgresServer, database: str, warehouse: Path, table: str, there: str, key: str
-) -> int:
+def same_rows(server: PostgresServer, database: str, warehouse: Path, table: str, there: str) -> int:
     """Assert that a table of the warehouse and one in PostgreSQL hold the same rows; return how many."""
     with duckdb.connect(str(warehouse), read_only=True) as connection:
         held = connection.sql(f"SELECT * FROM {table}").pl()
@@ -60,7 +58,7 @@ def test_members_tables_hold_what_the_warehouse_holds(
     stage = MembersPublishStage(runs=MembersRunsSection())
     members_warehouse.run(**there, warehouse_file=tmp_path / "warehouse.duckdb", config=stage)
     rows = {
-        table: same_rows(postgres_server, database, tmp_path / "warehouse.duckdb", table, table, "run_id")
+        table: same_rows(postgres_server, database, tmp_path / "warehouse.duckdb", table, table)
         for table in members_warehouse.TARGETS
     }
     assert rows["main_runs.risk_scores"] == 60 and min(rows.values()) >= 2

@@ -20,7 +20,8 @@ from riskflow.resources import text
 
 log = logging.getLogger("riskflow")
 
-ROWS_PER_CHUNK = 50_000
+ROWS_PER_CHUNK = 10_000
+ROWS_PER_MESSAGE = 100_000
 SEPARATOR = "\x1f"  # between the columns of a key, as one text
 STAGING = ("pg_temp", "riskflow_staging")
 KEYS = ("pg_temp", "riskflow_keys")
@@ -202,7 +203,8 @@ class Difference:
             for content, count in ahead((csv_bytes(frame), frame.height) for frame in _all(first, frames)):
                 copy.write(content)
                 rows += count
-                log.info("%s: %s rows sent", self.part.name, f"{rows:,}")
+                if rows % ROWS_PER_MESSAGE < count:
+                    log.info("%s: %s rows sent", self.part.name, f"{rows:,}")
         return rows
 
     def _upsert(self, columns: Sequence[str], frames: Iterator[pl.DataFrame]) -> int:
