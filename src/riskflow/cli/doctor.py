@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, entry_points, version
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -26,6 +27,7 @@ _CONNECT_SECONDS = 0.5
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 NEEDED = ("polars", "duckdb", "pandera", "pydantic", "snakemake", "typer", "jinja2", "matplotlib")
 OLDEST_PYTHON = (3, 11)
+_ENDPOINTS = ("SNAKEMAKE_STORAGE_S3_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 
 
 @dataclass(frozen=True)
@@ -80,9 +82,7 @@ def _neo4j() -> Iterator[Finding]:
         "graph backend neo4j; start a Neo4j 5 server and set NEO4J_URI",
     )
     yield _package("Neo4j driver", "neo4j", "pip install neo4j")
-    yield _program(
-        "Java", "java", "runs a Neo4j server of your own; JDK 21, for example Temurin", flag="-version"
-    )
+    yield _program("Java", "java", "runs a Neo4j server of your own; Java 17 or newer", flag="-version")
     yield _program(
         "Maven", "mvn", "one way to fetch a Neo4j server, as jars; maven.apache.org", flag="-version"
     )
@@ -109,19 +109,20 @@ def _slurm() -> Iterator[Finding]:
 
 
 def _storage() -> Iterator[Finding]:
-    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or ""
+    endpoint = next((os.environ[name] for name in _ENDPOINTS if os.environ.get(name)), "")
     note = "results on S3; set AWS_ENDPOINT_URL to a gateway, or use AWS as it is"
     if endpoint:
         address = urlsplit(endpoint)
         yield _reachable("S3 gateway", address.hostname or "", address.port or 443, note)
     else:
         yield Finding("S3 gateway", "not there", "AWS_ENDPOINT_URL not set", note)
-    keys = bool(os.environ.get("AWS_ACCESS_KEY_ID")) or bool(os.environ.get("AWS_PROFILE"))
+    file = Path(os.environ.get("AWS_SHARED_CREDENTIALS_FILE") or Path.home() / ".aws" / "credentials")
+    named = any(os.environ.get(name) for name in ("AWS_ACCESS_KEY_ID", "AWS_PROFILE"))
     yield Finding(
         "S3 credentials",
-        "ok" if keys else "not there",
-        "in the environment" if keys else "none in the environment",
-        "AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; never in config",
+        "ok" if named or file.is_file() else "not there",
+        "in the environment" if named else "in a file" if file.is_file() else "none",
+        "a role of the machine, a credentials file or AWS_PROFILE; never in config",
     )
     yield _package(
         "S3 storage plugin", "snakemake_storage_plugin_s3", "pip install -r requirements-cloud.txt"
