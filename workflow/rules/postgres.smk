@@ -1,6 +1,31 @@
 """What every track publishes to PostgreSQL, where `publish.postgres.enabled` is true."""
 
 
+rule providers_publish_postgres:
+    input:
+        scores=f"{P}/scores.parquet",
+        receipts=[f"{P}/receipts/{name}.json" for name in RUN_RECEIPTS],
+    output:
+        receipt=f"{P}/receipts/publish_postgres.json",
+    log:
+        f"{P}/logs/publish_postgres.log",
+    benchmark:
+        f"{P}/benchmarks/publish_postgres.tsv"
+    conda:
+        "../../envs/servers.yaml"
+    resources:
+        mem_mb=grown(3000),
+        runtime=grown(60),
+    params:
+        *stage("providers.publish_postgres", "providers.publish", "publish.postgres"),
+    message:
+        "Publish the scores to PostgreSQL"
+    shell:
+        "POLARS_MAX_THREADS={threads} python workflow/scripts/providers_publish_postgres.py"
+        " --scores {input.scores:q} --receipts {input.receipts:q}"
+        " --receipt {output.receipt:q} --params {params:q} 2>&1 | tee {log:q} >&2"
+
+
 rule members_publish_postgres:
     input:
         current=rules.members_publish.input.current,
@@ -49,8 +74,10 @@ rule notes_publish_postgres:
         quarantine=rules.notes_publish.output.quarantine,
         findings=rules.notes_publish.input.findings,
         gate=rules.notes_publish.input.gate,
-        redacted=rules.notes_publish.input.redacted,
-        receipts=rules.notes_publish.input.receipts,
+        published=rules.notes_publish.output.receipt,
+        receipts=[
+            f"{N}/receipts/{name}.json" for name in (*NOTES_RECEIPTS, "redact/0000")
+        ],
     output:
         receipt=f"{N}/receipts/publish_postgres.json",
     log:
@@ -70,5 +97,5 @@ rule notes_publish_postgres:
         "POLARS_MAX_THREADS={threads} python workflow/scripts/notes_publish_postgres.py"
         " --patients {input.patients:q} --encounters {input.encounters:q} --observations {input.observations:q}"
         " --audit {input.audit:q} --quarantine {input.quarantine:q} --findings {input.findings:q} --gate {input.gate:q}"
-        " --redacted {input.redacted:q} --receipts {input.receipts:q}"
+        " --published {input.published:q} --receipts {input.receipts:q}"
         " --receipt {output.receipt:q} --params {params:q} 2>&1 | tee {log:q} >&2"

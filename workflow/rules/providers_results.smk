@@ -64,31 +64,6 @@ rule providers_publish:
         " --receipt {output.receipt:q} --params {params:q} 2>&1 | tee {log:q} >&2"
 
 
-rule providers_publish_postgres:
-    input:
-        scores=f"{P}/scores.parquet",
-        receipts=[f"{P}/receipts/{name}.json" for name in RUN_RECEIPTS],
-    output:
-        receipt=f"{P}/receipts/publish_postgres.json",
-    log:
-        f"{P}/logs/publish_postgres.log",
-    benchmark:
-        f"{P}/benchmarks/publish_postgres.tsv"
-    conda:
-        "../../envs/servers.yaml"
-    resources:
-        mem_mb=grown(3000),
-        runtime=grown(60),
-    params:
-        *stage("providers.publish_postgres", "providers.publish", "publish.postgres"),
-    message:
-        "Publish the scores to PostgreSQL"
-    shell:
-        "POLARS_MAX_THREADS={threads} python workflow/scripts/providers_publish_postgres.py"
-        " --scores {input.scores:q} --receipts {input.receipts:q}"
-        " --receipt {output.receipt:q} --params {params:q} 2>&1 | tee {log:q} >&2"
-
-
 rule providers_backtest:
     input:
         payments=f"{P}/ingested/payments.parquet",

@@ -12,7 +12,8 @@ import duckdb
 from riskflow import artifacts
 from riskflow.artifacts import Artifact
 from riskflow.config.publish import PostgresSection, PostgresStage
-from riskflow.notes.publish import BATCH, load_batch, refuse_unfit, refuse_ungated
+from riskflow.errors import RiskflowError
+from riskflow.notes.publish import BATCH, load_batch, refuse_ungated
 from riskflow.publish.postgres_tables import Part, Run, SqlFile, Table, made_at, publish
 from riskflow.publish.registry import RunFacts, run_facts
 from riskflow.publish.warehouse import execute_script, scratch_database
@@ -45,14 +46,14 @@ def run(
     quarantine: Path,
     findings: Path,
     gate: Path,
-    redacted: list[Path],
+    published: Path,
     receipts: list[Path],
     config: PostgresStage,
 ) -> Receipt:
     """Publish a batch in one transaction; it replaces the batch before.
 
-    Fails closed as `publish.run` does: what the gate has not read as it is, or a note that is neither redacted nor
-    withheld, is refused.
+    Fails closed: only tables that the leak gate has read as they are, and that `publish.run` has then published
+    (`published` is its receipt), with every note redacted or withheld, go on. `receipts`: those of the other stages.
     """
     paths = {
         "patients": patients,
@@ -63,10 +64,8 @@ def run(
     }
     batch = {name: artifacts.checked(path, BATCH[name]) for name, path in paths.items()}
     refuse_ungated(batch, findings, load(gate))
-    shards = [load(path) for path in redacted]
-    refuse_unfit(observations, sum(receipt.counts["read"] for receipt in shards))
-    policy = next((str(receipt.facts["policy"]) for receipt in shards), "")
-    facts, made = _facts(batch, policy, [*receipts, *redacted]), made_at([*receipts, *redacted])
+    refuse_unpublished(batch, load(published))
+    facts, made = _facts(batch, receipts), made_at(receipts)
 
     @contextmanager
     def rows() -> Iterator[duckdb.DuckDBPyConnection]:
@@ -78,9 +77,20 @@ def run(
     return Receipt(counts=counts, facts={"run_id": facts.run_id, "made_at": made.isoformat()})
 
 
-def _facts(batch: Mapping[str, Artifact], policy: str, receipts: list[Path]) -> RunFacts:
+def refuse_unpublished(batch: Mapping[str, Artifact], published: Receipt) -> None:
+    """Raise RiskflowError unless exactly these tables were published before, as parquet and into the warehouse."""
+    read = {(artifact.contract, artifact.digest) for artifact in published.inputs}
+    missed = [name for name, artifact in batch.items() if (artifact.contract, artifact.digest) not in read]
+    if missed:
+        raise RiskflowError(
+            f"publish: these {', '.join(missed)} are not those that notes_publish has published; nothing was changed",
+            "run the workflow again: it publishes them first",
+        )
+
+
+def _facts(batch: Mapping[str, Artifact], receipts: list[Path]) -> RunFacts:
     """Return the facts of the run; its id follows from the content of every table, too."""
     content = hashlib.sha256("".join(artifact.digest for artifact in batch.values()).encode()).hexdigest()
     rows = sum(artifact.rows for artifact in batch.values())
     whole = Artifact(batch["observations"].path, batch["observations"].contract, rows, content)
-    return run_facts("notes", f"redaction {policy}", whole, receipts)
+    return run_facts("notes", "redaction", whole, receipts)
