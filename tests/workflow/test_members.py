@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -21,6 +22,7 @@ from riskflow.members.dossier import dossier
 from riskflow.members.registry import runs as registry_runs
 from tests.workflow.harness import Workspace
 from tests.workflow.members_workspace import SHARDS, TARGETS, members_workspace
+from tests.workflow.test_docs import commands, started
 from tests.workflow.test_resume import wait_for_program
 
 pytestmark = pytest.mark.xdist_group("finished-members")
@@ -314,3 +316,21 @@ def test_what_is_published_twice_is_the_same(finished: Workspace) -> None:
     assert len(digests) == len(RESULTS)
     assert receipts["main_runs.risk_scores"] > 0
     assert "Transfers" in page and "What changed" in page and "M0000" not in page
+
+
+@pytest.mark.parametrize("command", [c for page, c in commands() if page == "members.md" and "make" not in c])
+def test_the_commands_of_the_page_run(finished: Workspace, command: str) -> None:
+    program, *words = shlex.split(command)
+    known = pl.read_parquet(finished.path("members/scores.parquet"))["member_id"][0]
+    words = [known if word == "M000000127" else word for word in words]
+    dry = ["--dry-run"] if program.endswith("snakemake") else []
+    done = subprocess.run(
+        [*started(program), *words, *dry],
+        cwd=finished.folder,
+        env={**os.environ, "PYTHONPATH": str(finished.folder / "src")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+    assert dry or known in done.stdout or '"data_set": "prior"' in done.stdout

@@ -133,9 +133,9 @@ def _show_rejected(found: Dossier) -> None:
 
 
 def _show_reasons(rows: pl.DataFrame) -> None:
-    listing = table("table", "code", "why not")
+    listing = table("table", "date", "code", "why not")
     for one in rows.sort("kind", "row_id").iter_rows(named=True):
-        row(listing, one["kind"], one["code"], one["because"])
+        row(listing, one["kind"], one["service_date"], one["code"], one["because"])
     show(listing)
 
 

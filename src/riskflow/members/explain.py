@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from riskflow.contracts.members_scores import REASONS
+from riskflow.contracts.members_scores import KIND, REASONS
 from riskflow.contracts.members_tables import MODELS
 from riskflow.errors import RiskflowError
 from riskflow.members.engine import program
@@ -39,7 +39,7 @@ class Explanation:
 
     spans: SCORES rows; variables: span_id, variable, label, coefficient; mapping: diagnosis_id, code,
     service_date, variable, label (diagnosis → HCC) and the same for drugs; events: position, phase, variable,
-    label, event, because; rejected: REJECTED rows with the reason in words.
+    label, event, because; rejected: REJECTED rows with service_date and the reason in words.
     """
 
     spans: pl.DataFrame
@@ -72,10 +72,27 @@ def explain(
         events=pl.concat(
             [_events(enrolled, unit, diagnoses, drugs, tables) for unit in range(enrolled.units)]
         ),
-        rejected=scored.rejected.with_columns(
-            pl.col("reason").cast(pl.String).replace_strict(REASONS).alias("because")
-        ),
+        rejected=scored.rejected.join(
+            _dates(diagnoses, drugs), on=["kind", "row_id"], how="left", maintain_order="left"
+        ).with_columns(pl.col("reason").cast(pl.String).replace_strict(REASONS).alias("because")),
     )
+
+
+def _dates(diagnoses: pl.DataFrame, drugs: pl.DataFrame) -> pl.DataFrame:
+    """Return kind, row_id and service_date of all evidence."""
+    return pl.concat(
+        frame.select(
+            pl.lit(kind, KIND).alias("kind"),
+            pl.col(f"{kind}_id").cast(pl.Int64).alias("row_id"),
+            _service_date(frame),
+        )
+        for kind, frame in (("diagnosis", diagnoses), ("drug", drugs))
+    )
+
+
+def _service_date(evidence: pl.DataFrame) -> pl.Expr:
+    dated = "service_date" in evidence.columns
+    return (pl.col("service_date") if dated else pl.lit(None, pl.Date)).alias("service_date")
 
 
 def _numbered(frame: pl.DataFrame, key: str | None) -> pl.DataFrame:
@@ -124,13 +141,12 @@ def _marked_rows(kind: str, spans: pl.DataFrame, evidence: pl.DataFrame, tables:
             for variable, lane in np.argwhere(block.marks)
         }
     )
-    dated = pl.col("service_date") if "service_date" in evidence.columns else pl.lit(None, pl.Date)
     picked = evidence[[row for row, _ in found]]
     return picked.select(
         pl.lit(kind).alias("kind"),
         pl.col(f"{kind}_id").cast(pl.Int64).alias("row_id"),
         "code",
-        dated.alias("service_date"),
+        _service_date(picked),
         pl.Series("variable", [name for _, name in found], dtype=pl.String),
     )
 

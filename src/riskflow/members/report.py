@@ -40,6 +40,7 @@ METAL_TONES = {metal: f"tone{number}" for number, metal in enumerate(data.METALS
 HISTOGRAM_TOP = 3.0
 BINS = 30
 ISSUERS_SHOWN = 12
+HALF_A_CENT = 0.005
 
 ADJUSTED = (
     "The sum of the coefficients of the member's variables, times the cost-sharing (CSR) factor of the plan."
@@ -275,8 +276,9 @@ def _transfers(plans: pl.DataFrame, pools: pl.DataFrame) -> Section:
     )
     labels = shown["issuer"].to_list()
     off = float(rows["balance"].abs().max() or 0.0)  # type: ignore[arg-type]
+    imbalance = "less than a cent" if off < HALF_A_CENT else f"${off:,.2f}"
     blocks: list[Block] = [
-        Callout(f"{rows.height} pools, each balanced to zero: the largest imbalance is ${off:.1e}.", "good"),
+        Callout(f"{rows.height} pools, each balanced to zero: the largest imbalance is {imbalance}.", "good"),
         Chart(
             "Net transfer per issuer",
             charts.bars(
@@ -297,7 +299,12 @@ def _transfers(plans: pl.DataFrame, pools: pl.DataFrame) -> Section:
         ),
         Table(
             "Pools",
-            rows,
+            rows.with_columns(
+                pl.when(pl.col("balance").abs() < HALF_A_CENT)
+                .then(0.0)
+                .otherwise(pl.col("balance"))
+                .alias("balance")
+            ),
             [
                 Column("state", "State"),
                 Column("market", "Market"),

@@ -74,6 +74,7 @@ def rule_of(result):
         ({"csr_indicator": None}, "span-csr-misfit"),
         ({"premium": -1.0}, "span-number-negative"),
         ({"premium": float("nan")}, "span-number-negative"),
+        ({"rating_area": -1}, "span-number-negative"),
     ],
 )
 def test_bad_span_goes_to_quarantine(change, rule):
@@ -87,6 +88,19 @@ def test_unreadable_date_goes_to_quarantine():
     frame = pl.DataFrame([{k: str(v) for k, v in GOOD.items()} | {"date_of_birth": "05/01/1980"}])
     result = validated_spans(typed(frame, {}, SPANS_SHAPE, "spans.csv"), 2025)
     assert rule_of(result) == "span-unreadable"
+
+
+@pytest.mark.parametrize(
+    ("shape", "validated", "row", "rule"),
+    [
+        (DIAGNOSES_SHAPE, validated_diagnoses, {"code": "E1165"}, "diagnosis-unreadable"),
+        (DRUGS_SHAPE, validated_drugs, {"ndc": "00002021301"}, "drug-unreadable"),
+    ],
+)
+def test_unreadable_service_dates_go_to_quarantine(shape, validated, row, rule):
+    frame = pl.DataFrame([row | {"member_id": "A", "service_date": "05/01/2025"}])
+    result = validated(typed(frame, {}, shape, "claims.csv"), spans({}).kept)
+    assert rule_of(result) == rule
 
 
 def test_repeated_span_is_kept_once():
