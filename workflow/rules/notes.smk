@@ -161,9 +161,7 @@ rule notes_redact:
     params:
         *keyed("notes.redact"),
         f"path.cache={N}/cache",
-        planned("notes", "patients"),
-        planned("notes", "encounters"),
-        planned("notes", "observations"),
+        planned("notes", *NOTES_TABLES),
     message:
         "Redact the notes of shard {wildcards.shard}"
     shell:
@@ -204,8 +202,9 @@ rule notes_deidentify:
         "De-identify the tables and put the redacted notes together"
     shell:
         "POLARS_MAX_THREADS={threads} python workflow/scripts/notes_deidentify.py"
-        " --patients {input.patients:q} --encounters {input.encounters:q} --observations {input.observations:q}"
-        " --redacted {input.redacted:q} --audits {input.audits:q}"
+        " --patients $(dirname {input.patients[0]:q}) --encounters $(dirname {input.encounters[0]:q})"
+        " --observations $(dirname {input.observations[0]:q}) --plan {input.plan:q}"
+        " --redacted $(dirname {input.redacted[0]:q}) --audits $(dirname {input.audits[0]:q})"
         " --published-patients {output.patients:q} --published-encounters {output.encounters:q}"
         " --published-observations {output.observations:q} --audit {output.audit:q}"
         " --receipt {output.receipt:q} --params {params:q} 2>&1 | tee {log:q} >&2"
@@ -219,6 +218,7 @@ rule notes_gate:
         published_patients=f"{N}/unchecked/patients.parquet",
         published_encounters=f"{N}/unchecked/encounters.parquet",
         published_observations=f"{N}/unchecked/observations.parquet",
+        plan=ancient(f"{N}/plan.json"),
         canaries=[ancient(CANARIES)] if CANARIES else [],
         key=key_inputs(),
     output:
@@ -246,7 +246,8 @@ rule notes_gate:
         "Look for leaks by other means"
     shell:
         "POLARS_MAX_THREADS={threads} python workflow/scripts/notes_gate.py"
-        " --patients {input.patients:q} --encounters {input.encounters:q} --observations {input.observations:q}"
+        " --patients $(dirname {input.patients[0]:q}) --encounters $(dirname {input.encounters[0]:q})"
+        " --observations $(dirname {input.observations[0]:q}) --plan {input.plan:q}"
         " --published-patients {input.published_patients:q} --published-encounters {input.published_encounters:q}"
         " --published-observations {input.published_observations:q} --findings {output.findings:q}"
         " --receipt {output.receipt:q} --params {params:q} 2>&1 | tee {log:q} >&2"
@@ -259,6 +260,7 @@ rule notes_evaluate:
         patients=notes_shards(f"{SENSITIVE}/patients") if NOTES_DEMO else [],
         encounters=notes_shards(f"{SENSITIVE}/encounters") if NOTES_DEMO else [],
         observations=notes_shards(f"{SENSITIVE}/observations") if NOTES_DEMO else [],
+        plan=ancient(f"{N}/plan.json") if NOTES_DEMO else [],
     output:
         scores=f"{N}/evaluation.parquet",
         misses=f"{SENSITIVE}/misses.parquet",
@@ -278,7 +280,7 @@ rule notes_evaluate:
         "Measure recall and over-redaction on notes that the model never saw"
     shell:
         "OMP_NUM_THREADS={threads} POLARS_MAX_THREADS={threads} python workflow/scripts/notes_evaluate.py --labels {input.labels:q}"
-        " --patients {input.patients:q} --encounters {input.encounters:q} --observations {input.observations:q}"
+        f"{FROM_RECORDS}"
         " --model {input.model:q} --scores {output.scores:q} --misses {output.misses:q}"
         " --receipt {output.receipt:q} --params {params:q} 2>&1 | tee {log:q} >&2"
 
@@ -293,6 +295,7 @@ rule notes_publish:
         findings=f"{N}/leaks.parquet",
         gate=f"{N}/receipts/gate.json",
         redacted=expand(f"{N}/receipts/redact/{{shard}}.json", shard=shards("notes")),
+        plan=ancient(f"{N}/plan.json"),
         receipts=[f"{N}/receipts/{name}.json" for name in NOTES_RECEIPTS],
     output:
         patients=f"{N}/patients.parquet",
@@ -319,7 +322,7 @@ rule notes_publish:
         "POLARS_MAX_THREADS={threads} python workflow/scripts/notes_publish.py"
         " --patients {input.patients:q} --encounters {input.encounters:q} --observations {input.observations:q}"
         " --audit {input.audit:q} --quarantine {input.quarantine:q} --findings {input.findings:q} --gate {input.gate:q}"
-        " --redacted {input.redacted:q} --receipts {input.receipts:q} --folder $(dirname {output.patients:q})"
+        " --redacted $(dirname {input.redacted[0]:q}) --plan {input.plan:q} --receipts {input.receipts:q} --folder $(dirname {output.patients:q})"
         " --receipt {output.receipt:q} --params {params:q} 2>&1 | tee {log:q} >&2"
 
 
@@ -332,6 +335,7 @@ rule notes_report:
         quarantine=f"{N}/quarantine.parquet",
         card=f"{N}/model/card.json",
         redacted=expand(f"{N}/receipts/redact/{{shard}}.json", shard=shards("notes")),
+        plan=ancient(f"{N}/plan.json"),
         receipts=[
             f"{N}/receipts/{name}.json"
             for name in ("quality", "evaluate", "publish", *NOTES_RECEIPTS)
@@ -356,5 +360,6 @@ rule notes_report:
         "POLARS_MAX_THREADS={threads} python workflow/scripts/notes_report.py"
         " --scores {input.scores:q} --misses {input.misses:q} --audit {input.audit:q}"
         " --observations {input.observations:q} --quarantine {input.quarantine:q} --card {input.card:q}"
-        " --receipts {input.redacted:q} {input.receipts:q} --output {output.page:q}"
+        " --redacted $(dirname {input.redacted[0]:q}) --plan {input.plan:q}"
+        " --receipts {input.receipts:q} --output {output.page:q}"
         " --receipt {output.receipt:q} --params {params:q} 2>&1 | tee {log:q} >&2"

@@ -16,6 +16,15 @@ CANARIES = CONFIG.notes.gate.canaries
 NOTES_RECEIPTS = ("train", "ingest", "plan", "deidentify", "gate")
 
 
+# How the evaluation is given the records of the patients whose notes are labelled: the demo's own.
+FROM_RECORDS = (
+    " --patients $(dirname {input.patients[0]:q}) --encounters $(dirname {input.encounters[0]:q})"
+    " --observations $(dirname {input.observations[0]:q}) --plan {input.plan:q}"
+    if NOTES_DEMO
+    else ""
+)
+
+
 def notes_shards(part):
     """The shards of a source table, or of what redaction makes of them, as inputs."""
     return expand(f"{part}/{{shard}}.parquet", shard=shards("notes"))

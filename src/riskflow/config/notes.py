@@ -39,8 +39,8 @@ class NotesQualitySection(Section):
 class NotesShardsSection(Section):
     """How the notes are cut for the per-shard stages. It never changes a result."""
 
-    count: int = Field(default=2, ge=1, le=256)
-    """Number of shards."""
+    count: int = Field(default=2, ge=1, le=4096)
+    """Number of shards: about 25,000 notes each is a good size."""
 
 
 class NotesPolicySection(Section):
@@ -70,7 +70,7 @@ class NotesNerSection(Section):
     batch: int = Field(default=256, ge=1)
     """Notes per batch."""
     processes: int = Field(default=1, ge=1)
-    """Worker processes per shard."""
+    """Worker processes per shard, for an installed pipeline; the trained model is too quick for them to pay."""
 
 
 class NotesGateSection(Section):

@@ -26,6 +26,7 @@ from riskflow.notes.redact.places import STATES
 from riskflow.notes.redact.record import record_identifiers
 from riskflow.notes.redact.text import folded
 from riskflow.receipts import Receipt
+from riskflow.sharding import planned_files
 
 SMALL_ZIP3 = frozenset(
     {
@@ -322,35 +323,39 @@ def deidentified(
     }
 
 
-def read_sources(
-    patients: Sequence[Path], encounters: Sequence[Path], observations: Sequence[Path]
-) -> dict[str, pl.DataFrame]:
-    """Return the source tables of all shards, whole."""
-    paths = {"patients": patients, "encounters": encounters, "observations": observations}
-    return {name: _read_all(shards, SOURCE_TABLES[name]) for name, shards in paths.items()}
+def read_sources(patients: Path, encounters: Path, observations: Path, plan: Path) -> dict[str, pl.DataFrame]:
+    """Return the source tables of all planned shards in three folders, whole."""
+    folders = {"patients": patients, "encounters": encounters, "observations": observations}
+    return {name: read_shards(folder, plan, SOURCE_TABLES[name]) for name, folder in folders.items()}
 
 
-def _read_all(shards: Sequence[Path], contract: Contract) -> pl.DataFrame:
-    return pl.concat([contract.empty(), *(artifacts.read(path, contract) for path in shards)])
+def read_shards(folder: Path, plan: Path, contract: Contract) -> pl.DataFrame:
+    """Return the rows of the planned shards in a folder, whole."""
+    parts = (artifacts.read(path, contract) for path in planned_files(folder, plan))
+    return pl.concat([contract.empty(), *parts])
 
 
 def run(
     *,
-    patients: list[Path],
-    encounters: list[Path],
-    observations: list[Path],
-    redacted: list[Path],
-    audits: list[Path],
+    patients: Path,
+    encounters: Path,
+    observations: Path,
+    redacted: Path,
+    audits: Path,
+    plan: Path,
     published_patients: Path,
     published_encounters: Path,
     published_observations: Path,
     audit: Path,
     config: NotesPolicyStage,
 ) -> Receipt:
-    """De-identify the tables of all shards and put the redacted notes and the audit of all shards together."""
+    """De-identify the tables of all shards and put the redacted notes and the audit of all shards together.
+
+    `patients`, `encounters`, `observations`, `redacted` and `audits` are folders; `plan` names the shards in them.
+    """
     policy, key = Policy.of(config.policy), load_key(config.policy.key_file)
-    source = read_sources(patients, encounters, observations)
-    notes = _read_all(redacted, REDACTED_NOTES)
+    source = read_sources(patients, encounters, observations, plan)
+    notes = read_shards(redacted, plan, REDACTED_NOTES)
     _assert_policy(notes, policy)
     tables = deidentified(source, notes, policy, key)
     paths = {
@@ -360,7 +365,7 @@ def run(
     }
     for name, table in tables.items():
         artifacts.write(table, paths[name], PUBLISHED_TABLES[name])
-    artifacts.write(_read_all(audits, AUDIT), audit, AUDIT)
+    artifacts.write(read_shards(audits, plan, AUDIT), audit, AUDIT)
     withheld = tables["observations"]["note_status"].eq("withheld").sum()
     counts = {name: table.height for name, table in tables.items()} | {"withheld": int(withheld or 0)}
     return Receipt(counts=counts)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,8 @@ import polars as pl
 from riskflow import artifacts
 from riskflow.config.notes import NotesRedactStage
 from riskflow.contracts.notes_evaluation import MISSES, SCORES
-from riskflow.contracts.notes_sources import SOURCE_ENCOUNTERS, SOURCE_OBSERVATIONS, SOURCE_PATIENTS
+from riskflow.contracts.notes_sources import SOURCE_PATIENTS, SOURCE_TABLES
+from riskflow.notes.deidentify import read_sources
 from riskflow.notes.evaluate import ALL, Evaluation, compare, read_labelled
 from riskflow.notes.ner.detector import detector_for
 from riskflow.notes.policy import Policy
@@ -38,22 +39,26 @@ class Records:
 def run(
     *,
     labels: Path,
-    patients: list[Path],
-    encounters: list[Path],
-    observations: list[Path],
     model: Path,
     scores: Path,
     misses: Path,
     config: NotesRedactStage,
+    patients: Path | None = None,
+    encounters: Path | None = None,
+    observations: Path | None = None,
+    plan: Path | None = None,
 ) -> Receipt:
     """Measure recall, precision and over-redaction per kind on labelled notes; misses are told by hash.
 
-    The source tables are those of the patients whose notes are labelled. Without them (the notes of a run on one's
-    own files have no labels, so generated notes are measured) the system with the record is left out.
+    The source tables, folders whose shards the plan names, are those of the patients whose notes are labelled.
+    Without them (the notes of a run on one's own files have no labels, so generated notes are measured) the system
+    with the record is left out.
     """
     labelled, policy = read_labelled(labels), Policy.of(config.policy)
     detector = detector_for(model, config.ner.batch, config.ner.processes)
-    records = read_records(patients, encounters, observations) if patients else None
+    records = None
+    if patients and encounters and observations and plan:
+        records = records_of(read_sources(patients, encounters, observations, plan))
     known = [(n, item) for n, item in labelled if records is None or n in records.patient_of]
     systems = evaluated_systems(known, detector, policy, records)
     tables = [_system_rows(name, evaluation) for name, evaluation in systems.items()]
@@ -110,13 +115,11 @@ def redacted_spans(
     return Detection(spans.select(list(SPAN_SCHEMA)), failed)
 
 
-def read_records(patients: list[Path], encounters: list[Path], observations: list[Path]) -> Records:
-    """Return whose notes the observations of all shards are, and the known identifiers of their patients."""
-    people = pl.concat(artifacts.read(path, SOURCE_PATIENTS) for path in patients)
-    visits = pl.concat(artifacts.read(path, SOURCE_ENCOUNTERS) for path in encounters)
-    rows = pl.concat(artifacts.read(path, SOURCE_OBSERVATIONS) for path in observations)
-    patient_of = dict(rows.select("observation_id", "patient_id").iter_rows())
-    return Records(patient_of, record_identifiers(people, visits, rows))
+def records_of(source: Mapping[str, pl.DataFrame]) -> Records:
+    """Return whose notes the observations are, and the known identifiers of their patients."""
+    patients, encounters, observations = (source[name] for name in SOURCE_TABLES)
+    patient_of = dict(observations.select("observation_id", "patient_id").iter_rows())
+    return Records(patient_of, record_identifiers(patients, encounters, observations))
 
 
 def _system_rows(name: str, evaluation: Evaluation) -> pl.DataFrame:

@@ -156,9 +156,10 @@ def refuse(found: pl.DataFrame) -> None:
 
 def run(
     *,
-    patients: list[Path],
-    encounters: list[Path],
-    observations: list[Path],
+    patients: Path,
+    encounters: Path,
+    observations: Path,
+    plan: Path,
     published_patients: Path,
     published_encounters: Path,
     published_observations: Path,
@@ -168,6 +169,7 @@ def run(
 ) -> Receipt:
     """Read the published tables against the sources; fail the run when anything leaks.
 
+    `patients`, `encounters` and `observations` are folders of source shards; `plan` names the shards in them.
     `findings` is written when there are none (an empty artifact LEAKS): what publishes must need it. `canaries`: a
     file with a text per line that must be nowhere.
     """
@@ -180,7 +182,7 @@ def run(
     published = {name: artifacts.read(path, PUBLISHED_TABLES[name]) for name, path in paths.items()}
     planted = canaries.read_text(encoding="utf-8").splitlines() if canaries else []
     found = leaks(
-        read_sources(patients, encounters, observations),
+        read_sources(patients, encounters, observations, plan),
         published,
         load_key(config.policy.key_file),
         ordinary=ordinary_words(),

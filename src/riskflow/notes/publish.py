@@ -22,6 +22,7 @@ from riskflow.publish.registry import register, run_facts
 from riskflow.quarantine import QUARANTINE
 from riskflow.receipts import Receipt, load
 from riskflow.resources import text
+from riskflow.sharding import planned_files
 
 BATCH: dict[str, Contract] = {**PUBLISHED_TABLES, "audit": AUDIT, "quarantine": QUARANTINE}
 """Table → contract of what is published, in the order in which it is loaded."""
@@ -85,16 +86,17 @@ def run(
     quarantine: Path,
     findings: Path,
     gate: Path,
-    redacted: list[Path],
+    redacted: Path,
+    plan: Path,
     receipts: list[Path],
     folder: Path,
     warehouse_file: Path,
 ) -> Receipt:
     """Publish a batch: into the warehouse file, and as `<folder>/<table>.parquet`.
 
-    `findings` and `gate`: artifact and receipt of the leak gate; `redacted`: the receipts of the redact stage;
-    `receipts`: those of the other stages, for the run registry. Refuses a batch that the gate has not read as it
-    is, and one with a note that is neither redacted nor withheld.
+    `findings` and `gate`: artifact and receipt of the leak gate; `redacted`: the folder with the receipts of the
+    redact stage, of the shards that `plan` names; `receipts`: those of the other stages, for the run registry. Refuses
+    a batch that the gate has not read as it is, and one with a note that is neither redacted nor withheld.
     """
     paths = {
         "patients": patients,
@@ -105,10 +107,11 @@ def run(
     }
     batch = {name: artifacts.checked(path, BATCH[name]) for name, path in paths.items()}
     refuse_ungated(batch, findings, load(gate))
-    shards = [load(path) for path in redacted]
+    names = shard_receipts(redacted, plan)
+    shards = [load(path) for path in names]
     refuse_unfit(observations, sum(receipt.counts["read"] for receipt in shards))
     policy = next((str(receipt.facts["policy"]) for receipt in shards), "")
-    facts = run_facts("notes", f"redaction {policy}", batch["observations"], [*receipts, *redacted])
+    facts = run_facts("notes", f"redaction {policy}", batch["observations"], [*receipts, *names])
     with warehouse.transaction(warehouse_file) as connection:
         counts = load_batch(connection, paths, facts.run_id)
         _assert_all_there(counts, batch)
@@ -120,6 +123,11 @@ def run(
         counts=counts | {"withheld": len(withheld)},
         facts={"run_id": facts.run_id, "warehouse": str(warehouse_file), "withheld": withheld},
     )
+
+
+def shard_receipts(folder: Path, plan: Path) -> list[Path]:
+    """Return the receipts in a folder of the shards that the plan names."""
+    return [path.with_suffix(".json") for path in planned_files(folder, plan)]
 
 
 def _assert_all_there(counts: Mapping[str, int], batch: Mapping[str, Artifact]) -> None:

@@ -14,6 +14,7 @@ from riskflow import artifacts
 from riskflow.artifacts import Artifact
 from riskflow.contracts.notes_evaluation import ALL, MISSES, SCORES
 from riskflow.contracts.notes_redacted import AUDIT, DEID_OBSERVATIONS, KINDS
+from riskflow.notes.publish import shard_receipts
 from riskflow.quarantine import QUARANTINE
 from riskflow.receipts import Receipt, load
 from riskflow.report import (
@@ -66,10 +67,15 @@ def run(
     observations: Path,
     quarantine: Path,
     card: Path,
+    redacted: Path,
+    plan: Path,
     receipts: list[Path],
     output: Path,
 ) -> Receipt:
-    """Write the page from the published artifacts, the evaluation and the receipts of the stages."""
+    """Write the page from the published artifacts, the evaluation and the receipts of the stages.
+
+    `redacted`: the folder with the receipts of the redact stage, of the shards that `plan` names.
+    """
     page = notes_page(
         artifacts.read(scores, SCORES),
         artifacts.read(misses, MISSES),
@@ -79,7 +85,7 @@ def run(
         ),
         artifacts.read(quarantine, QUARANTINE),
         json.loads(card.read_text(encoding="utf-8")),
-        [load(path) for path in receipts],
+        [load(path) for path in (*shard_receipts(redacted, plan), *receipts)],
     )
     page.write(output)
     return Receipt(counts={"sections": len(page.sections)})

@@ -19,6 +19,7 @@ from riskflow.notes.redact.pipeline import redact
 from riskflow.notes.redact.record import record_identifiers
 from riskflow.notes.redact.stage import notes_of, redacted_artifacts
 from riskflow.receipts import Receipt
+from riskflow.sharding import write_manifest
 from tests.unit.notes.notes_frames import KEY, source
 
 
@@ -49,11 +50,13 @@ def published(tmp_path: Path, batch: dict[str, Path], *, read: int = 2, gated: b
     )
     gate.write(tmp_path / "gate.json")
     shard.write(tmp_path / "0000.json")
+    write_manifest(tmp_path / "plan.json", {}, {"0000": read})
     return publish.run(
         **batch,
         findings=findings,
         gate=tmp_path / "gate.json",
-        redacted=[tmp_path / "0000.json"],
+        redacted=tmp_path,
+        plan=tmp_path / "plan.json",
         receipts=[],
         folder=tmp_path,
         warehouse_file=tmp_path / "warehouse.duckdb",

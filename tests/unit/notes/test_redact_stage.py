@@ -13,6 +13,7 @@ from riskflow.notes import deidentify, leakgate
 from riskflow.notes.pseudonym import KEY_VARIABLE
 from riskflow.notes.redact import stage
 from riskflow.notes.redact.spans import Detection, empty_spans, span_frame
+from riskflow.sharding import write_manifest
 from tests.unit.notes.notes_frames import KEY, OTHER_KEY, source
 
 CANARY = "Zzyzx Quetzalcoatl"
@@ -63,11 +64,12 @@ def redact_shard(folder, shard, config, monkeypatch, **more):
 
 def publish(folder, shard, paths, config):
     published = {f"published_{name}": folder / f"{name}.parquet" for name in PUBLISHED_TABLES}
-    lists = {name: [path] for name, path in shard.items()}
+    lists = {name: path.parent for name, path in shard.items()} | {"plan": folder / "plan.json"}
+    write_manifest(folder / "plan.json", {}, {"0000": 4})
     receipt = deidentify.run(
         **lists,
-        redacted=[paths["redacted"]],
-        audits=[paths["audit"]],
+        redacted=paths["redacted"].parent,
+        audits=paths["audit"].parent,
         **published,
         audit=folder / "audit.parquet",
         config=config,

@@ -6,6 +6,7 @@ All rows of a patient go to the patient's shard. Repeated keys are found over al
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -17,10 +18,12 @@ import polars as pl
 import pyarrow as pa
 
 from riskflow.contracts.notes_sources import SOURCE_TABLES
+from riskflow.errors import RiskflowError
 from riskflow.notes.ingest.typed import LINE, SOURCE
 from riskflow.sharding import buckets
 
 SOURCE_RANK = "__rank"
+_FILES_BESIDE = 64
 
 
 class Spill:
@@ -31,6 +34,7 @@ class Spill:
         self._writers: dict[tuple[str, int], Any] = {}
         self._hashes: dict[str, list[npt.NDArray[np.uint64]]] = {table: [] for table in SOURCE_TABLES}
         self._sources: list[str] = []
+        _allow_open_files(shards * len(SOURCE_TABLES) + _FILES_BESIDE)
         folder.mkdir(parents=True, exist_ok=True)
 
     def __enter__(self) -> Spill:
@@ -109,3 +113,15 @@ class Spill:
 
     def _path(self, table: str, shard: int) -> Path:
         return self.folder / f"{table}-{shard}.arrow"
+
+
+def _allow_open_files(count: int) -> None:
+    """Raise this process's limit of open files as far as it has to; RiskflowError where the machine forbids it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < count:
+        if hard != resource.RLIM_INFINITY and hard < count:
+            raise RiskflowError(
+                f"notes.shards.count: {count} files have to be open at once, this machine allows {hard}",
+                "choose fewer shards, or raise the hard limit of `ulimit -n`",
+            )
+        resource.setrlimit(resource.RLIMIT_NOFILE, (count, hard))

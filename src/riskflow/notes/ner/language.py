@@ -28,10 +28,10 @@ from riskflow.notes.ner.network import VERSION
 from riskflow.notes.ner.words import ROWS, word_rows, word_table
 from riskflow.notes.redact.text import canonical
 
-WIDTH = 48
+WIDTH = 32
 DEPTH = 2
-PIECES = 3
-HIDDEN = 48
+PIECES = 2
+HIDDEN = 32
 NAME = "en_clinical"
 EMBED = "riskflow.WordEmbed.v1"
 

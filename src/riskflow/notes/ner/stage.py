@@ -21,7 +21,7 @@ from riskflow.notes.templates.markup import Labelled
 from riskflow.notes.templates.vocabulary import Half, vocabulary
 from riskflow.receipts import Receipt
 
-SIZES: dict[Literal["small", "full"], tuple[int, int]] = {"small": (10_000, 2), "full": (90_000, 4)}
+SIZES: dict[Literal["small", "full"], tuple[int, int]] = {"small": (16_000, 3), "full": (90_000, 5)}
 """Size → sentences to train on, passes over them."""
 _TEST_SENTENCES = 6_000
 _SMALL_SHARE = 3
@@ -53,7 +53,7 @@ def model_card(model: Path, facts: dict[str, Any], size: str, seed: int) -> dict
     unseen, seen = _test_set("evaluation", seed + 1, count), _test_set("train", seed + 1, count)
     return {
         "model": detector.version,
-        "architecture": "spaCy: hash embeddings, 2 convolutions of width 48, transition-based NER",
+        "architecture": "spaCy: word embeddings, 2 convolutions of width 32, transition-based NER; read by numpy",
         "labels": list(LABELS),
         "size": size,
         "seed": seed,
