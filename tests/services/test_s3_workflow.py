@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -33,6 +33,7 @@ class Cloud:
     workspace: Workspace
     machines: Path
     prefix: str = PREFIX
+    more_groups: dict[str, str] = field(default_factory=dict)
 
     def snakemake(self, *words: str) -> Run:
         return self.workspace.snakemake("--profile", self._profile(), *words, env=self._environment())
@@ -43,6 +44,7 @@ class Cloud:
         profile = yaml.safe_load((profiles / "generic" / "config.yaml").read_text())
         groups = yaml.safe_load((profiles / "slurm" / "config.yaml").read_text())["groups"]
         groups.pop("providers_publish")
+        groups |= self.more_groups
         profile |= {
             "cluster-generic-submit-cmd": f"{OTHER_MACHINE} submit",
             "cluster-generic-status-cmd": f"{OTHER_MACHINE} status",
@@ -156,6 +158,18 @@ def test_tables_of_this_machine_are_read_here(cloud: Cloud, tmp_path: Path) -> N
     assert run.status == 0, run.text
     assert executed(run.text) == {"providers_ingest_registry": 1}
     assert list(machines.iterdir()) == []
+
+
+def test_a_group_that_would_lose_the_warehouse_is_refused(cloud: Cloud) -> None:
+    workspace = cloud.workspace.copy(cloud.workspace.folder.with_name("grouped"))
+    machines = cloud.machines.with_name("grouped_machines")
+    machines.mkdir()
+    grouped = Cloud(cloud.server, workspace, machines, more_groups={"providers_publish": "last"})
+    target = "results/providers/receipts/publish.json"
+    refused = grouped.snakemake(target, "--forcerun", "providers_publish")
+    assert refused.status != 0
+    said = "".join(path.read_text() for path in machines.glob("*/output"))
+    assert "a group took a publish rule to another machine" in said
 
 
 def test_an_earlier_run_in_a_folder_is_refused(cloud: Cloud, tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ rule providers_publish:
         runtime=grown(10),
     params:
         *stage("providers.publish"),
-        f"path.warehouse_file={RESULTS}/warehouse.duckdb",
+        warehouse,
     message:
         "Publish the scores into the warehouse"
     shell:

@@ -65,6 +65,15 @@ def on_this_machine(path):
     return local(path) if STORAGE else path
 
 
+def warehouse(wildcards):
+    """A params function: the warehouse, which is a file of the machine that Snakemake was started on."""
+    if STORAGE and workflow.remote_exec:
+        raise WorkflowError(
+            "a group took a publish rule to another machine, where the warehouse would be lost; leave it out of `groups`"
+        )
+    return f"path.warehouse_file={RESULTS}/warehouse.duckdb"
+
+
 def stored_text(path):
     """The content of an object, or None where there is none.
 
