@@ -1,11 +1,10 @@
-"""The notes track: notes per second, JSON to redacted parquet, and memory at growing sizes.
+"""Speed of the notes track: the model, and 10,000 patients from JSON to redacted parquet.
 
-    python -m benchmarks.notes_scale [--notes 10000 100000 1000000] [--sample 6000]
+    python -m benchmarks.notes_scale [--sample 12000]
 
 In one run: the name model without prefilter and cache, with the prefilter, and with a warm cache; the predecessor's
 way, one `nlp(text)` per note, on a part of the same notes; 30,061 observations of 10,000 patients from a JSON array to
-redacted parquet, two shards side by side; peak memory of ingest and redaction while the number of notes grows and
-shards stay of one size.
+redacted parquet, two shards side by side. Memory is measured by `notes_memory`.
 """
 
 from __future__ import annotations
@@ -30,38 +29,41 @@ from riskflow.notes.ner import model_file
 from riskflow.notes.ner.detector import NerDetector
 from riskflow.notes.ner.stage import SIZES
 from riskflow.notes.ner.train import Recipe, train
-from riskflow.notes.ner.worker import load_model
+from riskflow.notes.ner.worker import load_pipeline
 from riskflow.notes.redact.cache import SpanCache
 from riskflow.sharding import shard_name
 
 FOLDER = OUT / "notes-scale"
 PATIENTS, OBSERVATIONS = 10_000, 30_061
 PREDECESSOR_SAMPLE = 1_000
-SHARD_NOTES = 25_000
 PROCESSES = 2
 KEY = "the key of a benchmark, no secret"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--notes", type=int, nargs="*", default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--sample", type=int, default=12_000)
     arguments = parser.parse_args()
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
     model = FOLDER / "names.model"
-    print("training the small model", flush=True)
-    model_file.save(train(Recipe(*SIZES["small"], seed=NotesNerSection().seed)).nlp, model)
+    trained(model)
     print(f"generating {OBSERVATIONS:,} observations of {PATIENTS:,} patients", flush=True)
     records = [item.record for item in demo_records(PATIENTS, seed=1, observations=OBSERVATIONS)]
     texts = [row["notes"] for record in records for row in record["observations"]]
     result = {
         "ner": model_speed(model, texts[: arguments.sample]),
         "json_to_redacted": json_to_redacted(records, model),
-        "memory": [memory(records, notes, model) for notes in arguments.notes],
     }
     shutil.rmtree(FOLDER)
     write_result("notes_scale", result)
+
+
+def trained(path: Path) -> Path:
+    """Train the small model into a file."""
+    print("training the small model", flush=True)
+    model_file.save(train(Recipe(*SIZES["small"], seed=NotesNerSection().seed)).nlp, path)
+    return path
 
 
 def model_speed(model: Path, texts: Sequence[str]) -> dict[str, Any]:
@@ -69,7 +71,7 @@ def model_speed(model: Path, texts: Sequence[str]) -> dict[str, Any]:
     plain = NerDetector(model, processes=PROCESSES, prefilter=False)
     filtered = NerDetector(model, processes=PROCESSES)
     cache = SpanCache(FOLDER / "cache", "0000", KEY.encode())
-    nlp = load_model(str(model))
+    nlp = load_pipeline(str(model))
     some = texts[:PREDECESSOR_SAMPLE]
     return {
         "notes": len(texts),
@@ -110,53 +112,6 @@ def json_to_redacted(records: Sequence[dict[str, Any]], model: Path) -> dict[str
     }
     shutil.rmtree(work)
     return figures
-
-
-def memory(records: Sequence[dict[str, Any]], notes: int, model: Path) -> dict[str, Any]:
-    """Return the peak memory of ingest and of the largest redact process over `notes` notes in equal shards."""
-    source, shards = FOLDER / "grown.json", max(2, -(-notes // SHARD_NOTES))
-    written = write_array(grown(records, notes), source)
-    started = time.perf_counter()
-    work = ingested(source, FOLDER / "grown", shards)
-    ingest = time.perf_counter() - started
-    # every shard is of one size, so the first two tell what all need
-    redact_shards(work, model, PROCESSES, cached=False)
-    peaks = peak_bytes(work / "receipts")
-    size = source.stat().st_size
-    shutil.rmtree(work)
-    source.unlink()
-    return {
-        "notes": written,
-        "shards": shards,
-        "source_bytes": size,
-        "ingest_seconds": ingest,
-        "ingest_peak_bytes": peaks["notes.ingest.stage"],
-        "redact_peak_bytes": peaks["notes.redact.stage"],
-    }
-
-
-def grown(records: Sequence[dict[str, Any]], notes: int) -> Iterator[dict[str, Any]]:
-    """Yield records until they have `notes` notes; each round over them has ids and texts of its own."""
-    made = turn = 0
-    while made < notes:
-        for record in records:
-            if made >= notes:
-                return
-            copy = orjson.loads(orjson.dumps(record)) if turn else record
-            if turn:
-                _renamed(copy, turn)
-            made += len(copy["observations"])
-            yield copy
-        turn += 1
-
-
-def _renamed(record: dict[str, Any], turn: int) -> None:
-    for row in (record["patient"], *record["encounters"], *record["observations"]):
-        for name in ("patient_id", "encounter_id", "observation_id"):
-            if row.get(name):
-                row[name] = f"{row[name]}-{turn}"
-        if row.get("notes"):
-            row["notes"] = f"{row['notes']} Sheet {turn} of the chart."
 
 
 def write_array(records: Iterator[dict[str, Any]] | Sequence[dict[str, Any]], path: Path) -> int:

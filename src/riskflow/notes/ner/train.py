@@ -80,6 +80,7 @@ def train(recipe: Recipe, tell: Callable[[str], None] = lambda line: None) -> Tr
     shuffle = random.Random(recipe.seed)
     examples = [example(nlp, with_strange_words(item, shuffle)) for item in data]
     optimizer = nlp.initialize(lambda: examples[:2000])
+    ner: Any = nlp.get_pipe("ner")
     losses, steps = [], 0.0
     total = max(1, recipe.epochs * len(examples) // 256)
     for epoch in range(recipe.epochs):
@@ -87,7 +88,8 @@ def train(recipe: Recipe, tell: Callable[[str], None] = lambda line: None) -> Tr
         loss: dict[str, float] = {}
         for batch in minibatch(examples, size=_batch_size(epoch)):
             optimizer.learn_rate = 0.002 * max(0.05, 1.0 - steps / (1.3 * total))
-            nlp.update(batch, sgd=optimizer, losses=loss, drop=0.2)
+            # not by way of the pipeline, which copies and aligns every example anew each time
+            ner.update(batch, sgd=optimizer, losses=loss, drop=0.2)
             steps += len(batch) / 256
         losses.append(round(float(loss["ner"]), 1))
         tell(
