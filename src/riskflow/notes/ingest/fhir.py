@@ -13,9 +13,8 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
 
-from riskflow.notes.ingest.json_records import parsed_lines
 from riskflow.notes.ingest.records import Collector, RawChunk, chunked
-from riskflow.notes.ingest.scan import elements
+from riskflow.notes.ingest.walk import each_element, each_line
 
 _ENTRIES = re.compile(rb'"entry"\s*:\s*\[')
 _BEGINS = re.compile(rb'\{\s*"(?:fullUrl|resource)"\s*:')
@@ -29,33 +28,17 @@ class Misshapen(Exception):
 def read_bundle(handle: BinaryIO, source: str) -> Iterator[RawChunk]:
     """Yield the rows of a Bundle; faults are numbered by entry."""
     collector = Collector(source)
-    return chunked(collector, _entries(handle, collector))
+    return chunked(collector, each_element(handle, collector, "entry", _add_entry, _BEGINS, _ENTRIES))
 
 
 def read_ndjson(handle: BinaryIO, source: str) -> Iterator[RawChunk]:
     """Yield the rows of a Bulk-Data file, one resource per line; faults are numbered by line."""
     collector = Collector(source)
-    return chunked(collector, _resources(handle, collector))
+    return chunked(collector, each_line(handle, collector, add_resource))
 
 
-def _entries(handle: BinaryIO, collector: Collector) -> Iterator[None]:
-    for element in elements(handle, _BEGINS, _ENTRIES):
-        collector.units += 1
-        collector.weigh(element.size)
-        where = f"entry {collector.units} at byte {element.offset}"
-        if element.fault:
-            collector.fault("unreadable", f"{where} {element.fault}")
-        else:
-            add_resource(
-                collector, at(element.value, "resource") if isinstance(element.value, dict) else None, where
-            )
-        yield
-
-
-def _resources(handle: BinaryIO, collector: Collector) -> Iterator[None]:
-    for resource in parsed_lines(handle, collector):
-        add_resource(collector, resource, f"line {collector.units}")
-        yield
+def _add_entry(collector: Collector, entry: Any, where: str) -> None:
+    add_resource(collector, at(entry, "resource") if isinstance(entry, dict) else None, where)
 
 
 def add_resource(collector: Collector, resource: Any, where: str) -> None:

@@ -6,10 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-import orjson
-
 from riskflow.notes.ingest.records import Collector, RawChunk, chunked
-from riskflow.notes.ingest.scan import elements
+from riskflow.notes.ingest.walk import each_element, each_line
 
 _BEGINS = re.compile(rb'\{\s*"patient"\s*:')
 _CHILDREN = ("encounters", "observations")
@@ -18,28 +16,13 @@ _CHILDREN = ("encounters", "observations")
 def read_json(handle: BinaryIO, source: str) -> Iterator[RawChunk]:
     """Yield the records of a JSON file; `line` numbers count the rows of a table, faults the elements."""
     collector = Collector(source)
-    return chunked(collector, _elements(handle, collector))
+    return chunked(collector, each_element(handle, collector, "element", add_record, _BEGINS))
 
 
 def read_jsonl(handle: BinaryIO, source: str) -> Iterator[RawChunk]:
     """Yield the records of a JSON-lines file; faults are numbered by line."""
     collector = Collector(source)
-    return chunked(collector, _lines(handle, collector))
-
-
-def parsed_lines(handle: BinaryIO, collector: Collector) -> Iterator[Any]:
-    """Yield the value of every line that is not blank; a line that is no JSON is a fault."""
-    offset = 0
-    for line in handle:
-        collector.units += 1
-        collector.weigh(len(line))
-        text = line.strip().removeprefix(b"\xef\xbb\xbf")
-        if text:
-            try:
-                yield orjson.loads(text)
-            except orjson.JSONDecodeError as error:
-                collector.fault(*_line_fault(error, collector.units, offset))
-        offset += len(line)
+    return chunked(collector, each_line(handle, collector, add_record))
 
 
 def add_record(collector: Collector, record: Any, where: str) -> None:
@@ -70,30 +53,3 @@ def _add_children(collector: Collector, table: str, rows: Any, patient_id: Any, 
             collector.add(table, {**row, "patient_id": patient_id})
         else:
             collector.add(table, row)
-
-
-def _elements(handle: BinaryIO, collector: Collector) -> Iterator[None]:
-    for element in elements(handle, _BEGINS):
-        collector.units += 1
-        collector.weigh(element.size)
-        where = f"element {collector.units} at byte {element.offset}"
-        if element.fault:
-            collector.fault("unreadable", f"{where} {element.fault}")
-        else:
-            add_record(collector, element.value, where)
-        yield
-
-
-def _lines(handle: BinaryIO, collector: Collector) -> Iterator[None]:
-    for record in parsed_lines(handle, collector):
-        add_record(collector, record, f"line {collector.units}")
-        yield
-
-
-def _line_fault(error: orjson.JSONDecodeError, line: int, offset: int) -> tuple[str, str]:
-    if "UTF-8" in error.msg or "surrogate" in error.msg:
-        return "unreadable", f"line {line} at byte {offset} is not valid UTF-8"
-    return (
-        "unreadable",
-        f"line {line} at byte {offset} is not valid JSON from its character {error.pos + 1} on",
-    )
