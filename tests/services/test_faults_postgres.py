@@ -253,6 +253,8 @@ def test_a_changed_table_is_named(
         ({"password_file": "WRONG"}, "refuses user postgres"),
         ({"password_file": "/nowhere/password"}, "password_file of PostgreSQL: cannot read"),
         ({"database": "nothere"}, "has no database nothere"),
+        ({"database": "postgres port=1"}, "has no database postgres port=1"),
+        ({"user": "x' host='10.0.0.1"}, "refuses user x' host='10.0.0.1"),
         ({"sslmode": "verify-full"}, "no TLS connection as asked"),
     ],
 )

@@ -290,6 +290,7 @@ def test_an_empty_table_and_many_row_groups(
         ({"table": 'raw.rows"; DROP TABLE raw.rows; --'}, "does not exist"),
         ({"columns": {"npi": 'npi" FROM raw.rows; DROP TABLE raw.rows; --'}}, "does not exist"),
         ({"key": ["gone"]}, "the key needs the columns gone"),
+        ({"updated_column": "npi) FROM raw.rows; DROP TABLE raw.rows; --"}, "does not exist"),
     ],
 )
 def test_wrong_names_are_named_and_only_names(
