@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.postgres_publish import publish_in_a_process
 from riskflow.config.publish import PostgresSection
 from riskflow.errors import RiskflowError
 from riskflow.publish import postgres_difference
@@ -134,3 +135,13 @@ def test_readers_never_see_half_a_run(
     monkeypatch.setattr(postgres_difference.Difference, "totals", looking)
     publish(section, written(tmp_path / "2", scores(ROWS + 100, changed_every=2), day=2))
     assert seen == [[(ROWS, 1)]]
+
+
+@pytest.mark.slow
+def test_memory_hardly_grows_with_the_rows(section: PostgresSection, tmp_path: Path) -> None:
+    few, many = (tmp_path / name for name in ("few", "many"))
+    written(few, scores(10_000))
+    written(many, scores(300_000), day=2)
+    settings = section.model_dump(mode="json")
+    peaks = [publish_in_a_process(settings, folder)["peak_mib"] for folder in (few, many)]
+    assert peaks[1] < peaks[0] + 300  # MiB, for thirty times the rows

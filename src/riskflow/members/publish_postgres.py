@@ -61,9 +61,9 @@ def parts_of(runs: Runs, config: MembersPostgresStage) -> list[Part]:
 def _table(name: str, key: tuple[str, ...], section: PostgresSection) -> Table:
     schema, _, table = name.partition(".")
     group = schema.removeprefix("main_")
-    volatile = _WHO_RAN if table == "run_registry" else ()
+    unhashed = _WHO_RAN if table == "run_registry" else ()
     return Table(
-        f"{section.members_schema}_{group}", table, key, _MIGRATIONS[group], scope="run_id", volatile=volatile
+        f"{section.members_schema}_{group}", table, key, _MIGRATIONS[group], scope="run_id", unhashed=unhashed
     )
 
 

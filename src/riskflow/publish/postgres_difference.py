@@ -34,7 +34,7 @@ class Table:
     `scope`: the column that tells a run's rows from those of other runs, where the table holds several runs.
     `totals`: a SELECT without FROM that PostgreSQL and DuckDB both understand and answer exactly, the
     count of rows first; without one, every column is counted and summed. `history`: whether the migrations made
-    `<name>_history`. `volatile`: columns that make no row another one (who ran it, on what machine).
+    `<name>_history`. `unhashed`: columns that make no row another one: what follows from others, who ran it.
     """
 
     schema: str
@@ -44,7 +44,7 @@ class Table:
     scope: str = ""
     totals: SqlFile | None = None
     history: bool = False
-    volatile: tuple[str, ...] = ()
+    unhashed: tuple[str, ...] = ()
 
     @property
     def identifier(self) -> sql.Identifier:
@@ -161,7 +161,7 @@ class Difference:
             rows = rows.filter(
                 duckdb.ColumnExpression(table.scope) == duckdb.ConstantExpression(self.part.run)
             )
-        told = [name for name in rows.columns if name not in table.volatile]
+        told = [name for name in rows.columns if name not in table.unhashed]
         key = duckdb.FunctionExpression("concat_ws", duckdb.ConstantExpression(SEPARATOR), *_texts(table.key))
         hashed = duckdb.FunctionExpression("list_value", *_texts(told))
         keyed = rows.select(key.alias("publish_key"), hashed.alias("hashed"), duckdb.StarExpression())

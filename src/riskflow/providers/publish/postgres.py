@@ -30,6 +30,7 @@ def scores_part(section: PostgresSection) -> Part:
         migrations=(SqlFile(_PACKAGE, "postgres_0001_scores.sql"),),
         totals=SqlFile(_PACKAGE, "postgres_totals.sql"),
         history=True,
+        unhashed=("risk_score", "r_raw", "components"),
     )
     return Part(table, "scores_to_publish")
 
