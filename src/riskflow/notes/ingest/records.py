@@ -6,8 +6,9 @@ that cannot be used; it tells where and why and never holds a value.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any
 
 from riskflow.contracts.notes_sources import SOURCE_TABLES
@@ -30,7 +31,7 @@ class Fault:
 class RawTable:
     """Raw rows of one table: cells by column, and the 1-based number of each row within its source."""
 
-    columns: dict[str, list[Any]]
+    columns: Mapping[str, Sequence[Any]]
     lines: list[int]
 
 
@@ -97,8 +98,16 @@ class Collector:
             else:
                 good.append(row)
                 lines.append(line)
-        names = list(SOURCE_TABLES[table].columns)
-        return RawTable({name: [row.get(name) for row in good] for name in names}, lines)
+        return RawTable(_by_column(list(SOURCE_TABLES[table].columns), good), lines)
+
+
+def _by_column(names: Sequence[str], rows: Sequence[dict[str, Any]]) -> dict[str, Sequence[Any]]:
+    """Return the cells of rows by column, None where a row lacks one."""
+    try:
+        cells = zip(*map(itemgetter(*names), rows), strict=True)  # in most files every row has every column
+        return dict(zip(names, cells, strict=True)) if rows else dict.fromkeys(names, ())
+    except KeyError:
+        return {name: [row.get(name) for row in rows] for name in names}
 
 
 _FAULT = "\0fault"

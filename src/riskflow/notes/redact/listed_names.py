@@ -76,7 +76,7 @@ def listed_runs(text: str, anchors: Sequence[int]) -> Iterator[tuple[int, int]]:
     reached = 0
     for anchor in anchors:
         capital = CAPITAL_WORD.match(text, anchor) if anchor >= reached else None
-        if capital is None or (is_short_capitals(capital[0], text) and len(capital[0]) > 1):
+        if capital is None or not _may_begin(text, capital):
             continue
         end = _listed_end(text, capital)
         if end is not None:
@@ -113,6 +113,17 @@ def _listed(word: str) -> _Listed:
         is_surname(word),
         evidence(word) is Evidence.NAME_OR_WORD,
     )
+
+
+def _may_begin(text: str, capital: re.Match[str]) -> bool:
+    """Whether a name may begin at a word: a word that is a surname as well must have a comma after it."""
+    word = capital[0]
+    if len(word) == 1:
+        return text[capital.end() : capital.end() + 1] == "."
+    listed = _listed(word)
+    if not (listed.given or listed.any_given or listed.surname):
+        return text[capital.end() : capital.end() + 1] == ","
+    return not is_short_capitals(word, text)
 
 
 def _listed_end(text: str, capital: re.Match[str]) -> int | None:
