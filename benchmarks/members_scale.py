@@ -23,7 +23,7 @@ from typing import Any
 import polars as pl
 
 from benchmarks.measure import REPOSITORY, write_result
-from benchmarks.members_engine import YEAR, Population, population
+from benchmarks.members_engine import SHARD, YEAR, Population, population
 from riskflow.members.engine.score import score
 from riskflow.members.tables.load import TableSet, folder, load
 
@@ -47,8 +47,11 @@ def told(module: str, *words: str) -> Any:
 
 
 def engine(sizes: list[int], repeats: int) -> list[Any]:
-    """Return the figures of the engine per size, and how its time grows."""
-    return [told("members_engine", "--members", str(n), "--repeats", str(repeats)) for n in sizes]
+    """Return the figures of the engine per size, and how its time grows; two repeats where there are shards."""
+    return [
+        told("members_engine", "--members", str(n), "--repeats", str(repeats if n <= SHARD else 2))
+        for n in sizes
+    ]
 
 
 def pipeline(sizes: list[int]) -> list[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,13 +51,15 @@ def run(
     del rows
     assert_population(people.kept, people.quarantined.height, year)
     members = people.kept.select("member_id")
-    raw = _read(diagnoses_source, source.diagnoses, DIAGNOSES_SHAPE, config)
-    parts = [
-        _written("spans", people, spans, SPANS),
-        _written("diagnoses", validated_diagnoses(raw, members), diagnoses, DIAGNOSES),
-    ]
-    raw = _read(drugs_source, source.drugs, DRUGS_SHAPE, config)
-    parts.append(_written("drugs", validated_drugs(raw, members), drugs, DRUGS))
+    claims = _read(diagnoses_source, source.diagnoses, DIAGNOSES_SHAPE, config)
+    fills = _read(drugs_source, source.drugs, DRUGS_SHAPE, config)
+    with ThreadPoolExecutor(1) as pool:  # drugs meanwhile: sorting and writing diagnoses leave a core free
+        checked_fills = pool.submit(validated_drugs, fills, members)
+        parts = [
+            _written("spans", people, spans, SPANS),
+            _written("diagnoses", validated_diagnoses(claims, members), diagnoses, DIAGNOSES),
+            _written("drugs", checked_fills.result(), drugs, DRUGS),
+        ]
     bad = pl.concat([part.quarantined for part in parts])
     artifacts.write(bad, quarantine, QUARANTINE)
     return _receipt(parts, bad, members)

@@ -4,7 +4,7 @@ import json
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
@@ -36,6 +36,7 @@ from riskflow.members.dossier import chosen_run, dossier
 from riskflow.members.engine import stage as engine_stage
 from riskflow.members.tables.load import files, folder, load
 from riskflow.receipts import Receipt
+from riskflow.sharding import buckets
 from riskflow.sharding import run as plan
 from tests.paths import REPOSITORY
 
@@ -119,6 +120,13 @@ def scored(base, count, output="scores.parquet", rejected="rejected.parquet"):
         output=base / output,
         rejected=base / rejected,
     )
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.lists(st.text("abc", max_size=3), max_size=40), st.integers(1, 7))
+def test_rows_go_to_the_shard_of_their_member(ids, count):
+    members = pl.Series("member_id", ids, dtype=pl.String)
+    assert shard.row_buckets(members, count).tolist() == buckets(members, count).to_list()
 
 
 def test_shards_hold_every_row_once_and_the_manifest_names_all_parts(results):

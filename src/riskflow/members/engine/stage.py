@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,8 +55,10 @@ def run(
     scores = pl.concat(part.found.scores for part in parts)
     lost = pl.concat(part.found.rejected for part in parts)
     del parts
-    artifacts.write(scores, output, SCORES)
-    artifacts.write(lost, rejected, REJECTED)
+    with ThreadPoolExecutor(1) as pool:
+        other = pool.submit(artifacts.write, lost, rejected, REJECTED)
+        artifacts.write(scores, output, SCORES)
+        other.result()
     return Receipt(
         counts={"spans": members.height, "scored": scores.height, **_counted(read, lost)},
         facts={
