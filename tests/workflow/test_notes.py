@@ -264,6 +264,8 @@ def test_the_commands_of_the_page_run_with_the_trained_model(notes_run: Workspac
     assert commands == ["redact notes.txt", "notes evaluate labelled.jsonl"]
     redacted, evaluated = (riskflow(notes_run, *command.split()) for command in commands)
     assert redacted.returncode == 0 and redacted.stdout == "Seen by Dr. [NAME] on [DATE]. Lungs clear.\n"
+    piped = riskflow(notes_run, "redact", "-", given="Call Dr. Orsolya Fennimarch at (541) 555-0187.")
+    assert piped.returncode == 0 and piped.stdout == "Call Dr. [NAME] at [PHONE]."
     assert evaluated.returncode == 0 and "recall" in evaluated.stdout and "zyq" not in evaluated.stdout
     assert "zyq" in riskflow(notes_run, "notes", "evaluate", "labelled.jsonl", "--show-text").stdout
     told = json.loads(riskflow(notes_run, "notes", "evaluate", "labelled.jsonl", "--json").stdout)
@@ -272,13 +274,14 @@ def test_the_commands_of_the_page_run_with_the_trained_model(notes_run: Workspac
     assert absent.returncode == 1 and not absent.stdout and "there is no name model" in absent.stderr
 
 
-def riskflow(workspace: Workspace, *words: str) -> subprocess.CompletedProcess[str]:
+def riskflow(workspace: Workspace, *words: str, given: str = "") -> subprocess.CompletedProcess[str]:
     """Run a command of riskflow in data/, on the results of the run unless others are named."""
     results = () if "--results" in words else ("--results", "../results")
     return subprocess.run(
         [sys.executable, "-c", "from riskflow.cli import app; app()", *words, *results],
         cwd=workspace.folder / "data",
         env={**os.environ, "PYTHONPATH": str(workspace.folder / "src")},
+        input=given,
         capture_output=True,
         text=True,
         check=False,

@@ -33,6 +33,7 @@ from riskflow.report import (
     quality,
     run_facts,
 )
+from riskflow.report.parts import counted, setting, written
 
 SYSTEM_NAMES = {
     "ner": "model alone",
@@ -87,8 +88,7 @@ def run(
         json.loads(card.read_text(encoding="utf-8")),
         [load(path) for path in (*shard_receipts(redacted, plan), *receipts)],
     )
-    page.write(output)
-    return Receipt(counts={"sections": len(page.sections)})
+    return written(page, output)
 
 
 def notes_page(
@@ -101,7 +101,7 @@ def notes_page(
     receipts: Sequence[Receipt],
 ) -> Page:
     """Return the page; `observations` needs observation_id, note_status, note_reason, `audit` kind and source."""
-    demo = any(receipt.params.get("config.source.kind") == '"demo"' for receipt in receipts)
+    demo = setting(receipts, "source.kind") == "demo"
     sections = [
         _glance(scores, audit, observations, demo),
         _accuracy(scores, misses),
@@ -218,12 +218,9 @@ def _accuracy(scores: pl.DataFrame, misses: pl.DataFrame) -> Section:
 
 
 def _removed(audit: pl.DataFrame) -> Section:
-    kinds = audit.group_by("kind").len().sort(["len", "kind"], descending=[True, False])
-    tiers = (
-        audit.group_by(pl.col("source").str.split(":").list.first().alias("tier"))
-        .len()
-        .sort(["len", "tier"], descending=[True, False])
-        .with_columns(pl.col("tier").replace(TIER_NAMES).alias("found"))
+    kinds = counted(audit, "kind")
+    tiers = counted(audit, pl.col("source").str.split(":").list.first().alias("tier")).with_columns(
+        pl.col("tier").replace(TIER_NAMES).alias("found")
     )
     blocks: list[Block] = [
         Chart(
@@ -248,7 +245,7 @@ def _withheld(observations: pl.DataFrame) -> Section:
     held = observations.filter(pl.col("note_status") == "withheld").sort("observation_id")
     if held.is_empty():
         return Section("Withheld notes", blocks=[Callout("No note was withheld.", "good")])
-    reasons = held.group_by("note_reason").len().sort(["len", "note_reason"], descending=[True, False])
+    reasons = counted(held, "note_reason")
     blocks: list[Block] = [
         Table(
             "Why",

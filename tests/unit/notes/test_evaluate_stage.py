@@ -23,12 +23,13 @@ from riskflow.contracts.notes_sources import SOURCE_TABLES
 from riskflow.errors import RiskflowError
 from riskflow.notes import demo_files, evaluate_stage, quality
 from riskflow.notes.ingest import stage as ingest_stage
-from riskflow.notes.ner import model_file
 from riskflow.notes.ner.detector import NerDetector
-from riskflow.notes.ner.train import Recipe, train
 from riskflow.notes.policy import Policy
 from riskflow.quarantine import QUARANTINE
 from riskflow.receipts import Receipt
+
+# the tests that need the model run in one process, so that it is trained once
+pytestmark = pytest.mark.xdist_group("notes-model")
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +39,6 @@ def work(tmp_path_factory):
     demo_files.run(
         records=folder / "records.json", labels=folder / "labels.jsonl", key=folder / "demo.key", config=demo
     )
-    model_file.save(train(Recipe(sentences=4000, epochs=3, seed=4)).nlp, folder / "model")
     return folder
 
 
@@ -101,13 +101,13 @@ def limited(share):
     return NotesQualityStage(quality=NotesQualitySection(max_quarantined=share))
 
 
-def test_every_system_is_scored_and_the_whole_is_better_than_its_parts(work):
+def test_every_system_is_scored_and_the_whole_is_better_than_its_parts(work, model):
     _, shards = ingested(work)
     evaluate_stage.run(
         labels=work / "labels.jsonl",
         **shards,
         plan=work / "manifest.json",
-        model=work / "model",
+        model=model,
         scores=work / "scores.parquet",
         misses=work / "misses.parquet",
         config=NotesRedactStage(policy=NotesPolicySection(), ner=NotesNerSection()),
@@ -124,9 +124,9 @@ def test_every_system_is_scored_and_the_whole_is_better_than_its_parts(work):
     assert missed == whole["true_spans"] - whole["found_whole"]
 
 
-def test_a_set_of_ones_own_is_measured_without_records(work, tmp_path):
+def test_a_set_of_ones_own_is_measured_without_records(model, tmp_path):
     path = tmp_path / "own.jsonl"
     path.write_text('{"text": "Seen by Dr. {{NAME:Robert Miller}} on {{DATE:3/4/2021}}. Lungs clear."}\n')
-    found = evaluate_stage.evaluate_file(path, [NerDetector(work / "model")], Policy())
+    found = evaluate_stage.evaluate_file(path, [NerDetector(model)], Policy())
     assert found.scores.filter(pl.col("kind") == "ALL")["recall"].item() == 1.0
     assert found.over_redaction < 0.2

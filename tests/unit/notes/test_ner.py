@@ -25,13 +25,8 @@ from riskflow.notes.ner.worker import load_pipeline
 from riskflow.notes.redact.text import canonical
 from riskflow.notes.templates.markup import Labelled
 
-
-@pytest.fixture(scope="session")
-def model(tmp_path_factory):
-    """Return a model trained for a few seconds: good enough to tell names from prose."""
-    path = tmp_path_factory.mktemp("model") / "names.model"
-    model_file.save(train(Recipe(sentences=4000, epochs=3, seed=4)).nlp, path)
-    return path
+# the tests that need the model run in one process, so that it is trained once
+pytestmark = pytest.mark.xdist_group("notes-model")
 
 
 # Sentences -------------------------------------------------------------------------------------------------------
