@@ -22,8 +22,8 @@ def seconds(path: Path) -> float:
 
 def test_the_plan_adds_up_the_jobs_of_a_run(finished: Workspace) -> None:
     jobs = list(finished_jobs(finished.folder / "results", {"providers": SHARDS}))
-    ran = finished.plan("providers", "--forceall")
-    assert len(jobs) == sum(count for rule, count in ran.items() if "_" in rule), "all but the target rule"
+    logs = list(finished.path("providers/logs").rglob("*.log"))
+    assert len(jobs) == len(logs), "every job has written its log"
     assert sum(job.stage == "score" for job in jobs) == SHARDS
     total = cost(jobs, CostsConfig(core_hour=1.0, gib_hour=0.0))
     files = list(finished.path("providers/benchmarks").rglob("*.tsv"))
