@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 from collections import Counter
 from collections.abc import Iterable
@@ -13,6 +14,7 @@ import polars as pl
 from riskflow import artifacts
 from riskflow.config.notes import NotesIngestStage
 from riskflow.contracts.notes_sources import SOURCE_TABLES
+from riskflow.notes.garbage import no_cycle_search
 from riskflow.notes.ingest.records import RawChunk
 from riskflow.notes.ingest.sources import read_files, source_files
 from riskflow.notes.ingest.spill import SOURCE_RANK, Spill
@@ -20,6 +22,10 @@ from riskflow.notes.ingest.typed import LINE, SOURCE, fault_rows, typed_table
 from riskflow.quarantine import QUARANTINE, Rule, assert_conserved, split
 from riskflow.receipts import Receipt
 from riskflow.sharding import shard_name, write_manifest
+
+
+_CHUNKS_BETWEEN_SEARCHES = 16
+"""Chunks after which cycles are looked for, should there be any."""
 
 
 @dataclass
@@ -38,7 +44,7 @@ class Tally:
 
 def spill_chunks(chunks: Iterable[RawChunk], spill: Spill, tally: Tally) -> None:
     """Type every chunk and append it to the shards; rows that do not fit go to the tally's quarantine."""
-    for chunk in chunks:
+    for number, chunk in enumerate(chunks, 1):
         faults = fault_rows(chunk)
         tally.quarantined.append(faults)
         tally.read.update(fault.unit for fault in chunk.faults)
@@ -47,6 +53,8 @@ def spill_chunks(chunks: Iterable[RawChunk], spill: Spill, tally: Tally) -> None
             tally.read[table] += typed.read
             tally.quarantined.append(typed.quarantined)
             spill.add(table, typed.kept)
+        if number % _CHUNKS_BETWEEN_SEARCHES == 0:
+            gc.collect()
     spill.close()
 
 
@@ -102,7 +110,8 @@ def ingest(
     shutil.rmtree(scratch, ignore_errors=True)
     try:
         with Spill(scratch, shards) as spill:
-            spill_chunks(chunks, spill, tally)
+            with no_cycle_search():
+                spill_chunks(chunks, spill, tally)
             repeats = {table: spill.repeats(table) for table in SOURCE_TABLES}
             for shard in range(shards):
                 kept_before = tally.kept.total()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from riskflow.contracts.notes_redacted import AUDIT, REDACTED_NOTES
 from riskflow.contracts.notes_sources import SOURCE_ENCOUNTERS, SOURCE_OBSERVATIONS, SOURCE_PATIENTS
 from riskflow.errors import RiskflowError
 from riskflow.notes.audit import audit_artifact
+from riskflow.notes.garbage import no_cycle_search
 from riskflow.notes.policy import Policy
 from riskflow.notes.pseudonym import load_key, pseudonyms
 from riskflow.notes.redact.cache import SpanCache
@@ -95,13 +95,10 @@ def run(
     )
     detectors = load_detectors(model, config.ner)
     span_cache = SpanCache(cache, redacted.stem, key) if cache else None
-    gc.disable()  # millions of small tuples without cycles: looking through them again and again takes an eighth
-    try:
+    with no_cycle_search():
         outcome = redact(
             notes_of(sources[2]), record_identifiers(*sources), policy, key, detectors, span_cache
         )
-    finally:
-        gc.enable()
     rows, spans = redacted_artifacts(outcome, policy, key, detectors)
     artifacts.write(rows, redacted, REDACTED_NOTES)
     artifacts.write(spans, audit, AUDIT)
