@@ -23,7 +23,6 @@ from riskflow.quarantine import QUARANTINE, Rule, assert_conserved, split
 from riskflow.receipts import Receipt
 from riskflow.sharding import shard_name, write_manifest
 
-
 _CHUNKS_BETWEEN_SEARCHES = 16
 """Chunks after which cycles are looked for, should there be any."""
 
