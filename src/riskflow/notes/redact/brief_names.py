@@ -62,7 +62,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "name.initials_after",
         "NAME",
-        rf"(?i)\b(initials?|{_SIGNED}).{{0,12}}[a-z]\.? ?[a-z]\b",
+        rf"\b(?i:initials?(?:\s+(?:of|are|is))?|{_SIGNED}\s+by)\s?[:=-]?\s*[A-Za-z]\.?[ ]?[A-Za-z]\.?(?:[^A-Za-z]|$)"
+        rf"|\b(?i:{_SIGNED})\s+[A-Za-z]\.?[ ]?[A-Za-z]\.?\s?[/&]",
         _after_signing,
     ),
     Rule(
@@ -71,5 +72,5 @@ RULES: tuple[Rule, ...] = (
         rf"(?i)[a-z]\.?[ ]?[a-z]\.?\s+{_SIGNING}",
         matches(rf"(?<![\w.'-])(?P<phi>{_CAPITALS})\s+(?={_SIGNING})"),
     ),
-    Rule("name.told", "NAME", rf"[A-Z][A-Za-z'-]+\s+{_TOLD}\b", _before_told),
+    Rule("name.told", "NAME", rf"{_SENTENCE}[A-Z][A-Za-z'-]*\s+{_TOLD}\b", _before_told),
 )

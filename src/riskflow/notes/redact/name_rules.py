@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import cache
 
 import polars as pl
 
@@ -248,7 +249,7 @@ def _start_before(text: str, end: int, *, sure: bool) -> int | None:
 def _eponyms(text: str, anchors: Sequence[int]) -> Iterator[tuple[int, int]]:
     for anchor in anchors:
         word = _WORD_START.match(text, anchor)
-        match = _EPONYMS[word[0].lower()].match(text, anchor) if word else None
+        match = _eponym(word[0].lower()).match(text, anchor) if word else None
         if match:
             yield match.span()
 
@@ -268,18 +269,19 @@ def _bare(eponym: str) -> str:
     return re.escape(eponym).replace("'s", "(?:'s)?")
 
 
-def _eponym_table() -> dict[str, re.Pattern[str]]:
-    """First word → pattern of all eponyms and drugs that begin with it, and the clinical noun after them."""
+def _eponym_table() -> dict[str, list[str]]:
+    """First word → all eponyms and drugs that begin with it."""
     starting: dict[str, list[str]] = {}
     for eponym in canonical_series(pl.Series(word_list("eponyms.txt") + word_list("drugs.txt"))):
         starting.setdefault(_FIRST_WORD.match(eponym.lower())[0], []).append(eponym)  # type: ignore[index]
-    return {
-        word: re.compile(
-            rf"(?i:{'|'.join(_bare(e) for e in sorted(eponyms, key=len, reverse=True))})(?:'?s"
-            rf"|')?(?![\w-]){_NOUNS}"
-        )
-        for word, eponyms in starting.items()
-    }
+    return starting
+
+
+@cache
+def _eponym(first_word: str) -> re.Pattern[str]:
+    """Return the pattern of the eponyms and drugs that begin with a word, and the clinical noun after them."""
+    longest_first = sorted(_EPONYMS[first_word], key=len, reverse=True)
+    return re.compile(rf"(?i:{'|'.join(map(_bare, longest_first))})(?:'?s|')?(?![\w-]){_NOUNS}")
 
 
 _FIRST_WORD = re.compile(r"[a-z]+")
