@@ -49,7 +49,9 @@ def main():
     chosen = next(one for one in definitions.decompositions if one.name == arguments.name)
     started, cpu = time.perf_counter(), time.process_time()
     made = ScenarioScores(data, 2025, lambda year, vintage: load_tables(folder(year, vintage)))
-    result = decomposed(chosen, definitions, ScenarioRuns(made, ExistingRuns({}), 2025, {}), MembersDecompositionSection())
+    result = decomposed(
+        chosen, definitions, ScenarioRuns(made, ExistingRuns({}), 2025, {}), MembersDecompositionSection()
+    )
     seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
     measured = {
         "members": {name: one.spans["member_id"].n_unique() for name, one in data.items()},
