@@ -9,8 +9,9 @@ RUN python -m venv /opt/riskflow \
        -r /tmp/requirements.txt -r /tmp/requirements-cloud.txt
 
 FROM python:3.11.7-slim-bookworm
-# A user without rights. Jobs write below /riskflow and into their home, nowhere else.
-RUN useradd --create-home --uid 10001 riskflow && mkdir /riskflow && chown riskflow /riskflow
+# A user without rights. Jobs write below /riskflow, or where the platform starts them, and into their home (open to
+# any user, since a platform may pick its own number), nowhere else.
+RUN useradd --create-home --uid 10001 riskflow && chmod 1777 /home/riskflow && mkdir /riskflow && chown riskflow /riskflow
 COPY --from=packages /opt/riskflow /opt/riskflow
 COPY --chown=riskflow Snakefile pyproject.toml README.md /riskflow/
 COPY --chown=riskflow config /riskflow/config

@@ -54,6 +54,7 @@ class Cloud:
             "shared-fs-usage": "none",
             "job-deploy-sources": True,
             "groups": groups,
+            "seconds-between-status-checks": 2,
             "jobs": 2,
             "retries": 0,
         }
