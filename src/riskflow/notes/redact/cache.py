@@ -32,6 +32,7 @@ class SpanCache:
         self.folder, self.shard = folder, shard
         self._secret = key
         self._key = hashlib.blake2b(key, person=b"riskflow-notes", digest_size=32).digest()
+        self._last: tuple[Sequence[str], pl.Series] = ((), pl.Series("text_hash", dtype=pl.Binary))
 
     def of(self, what: str) -> SpanCache:
         """Return the cache of other texts of the same shard, in a folder of its own."""
@@ -39,7 +40,7 @@ class SpanCache:
 
     def detect(self, texts: Sequence[str], detector: Detector) -> tuple[Detection, int]:
         """Return the detector's findings and how many texts it had to read; failures are never cached."""
-        hashes = pl.Series("text_hash", [self._hash(text) for text in texts], dtype=pl.Binary)
+        hashes = self._hashes(texts)
         entries = self._entries(detector.version)
         known = hashes.is_in(entries["text_hash"].unique().implode())
         new = (~known).arg_true()
@@ -51,8 +52,14 @@ class SpanCache:
         self._write(detector.version, hashes, spans, failed)
         return Detection(spans, failed), len(new)
 
-    def _hash(self, text: str) -> bytes:
-        return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), key=self._key, digest_size=16).digest()
+    def _hashes(self, texts: Sequence[str]) -> pl.Series:
+        """Return the keyed hash of each text; detector after detector asks about the same texts."""
+        last, hashes = self._last
+        if last is not texts:
+            keyed = hashlib.blake2b(key=self._key, digest_size=16)
+            hashes = pl.Series("text_hash", [_hash(keyed, text) for text in texts], dtype=pl.Binary)
+            self._last = (texts, hashes)
+        return hashes
 
     def _folder(self, version: str) -> Path:
         return self.folder / "".join(c if c.isalnum() else "-" for c in version)
@@ -74,6 +81,12 @@ class SpanCache:
         rows = texts.join(spans, on="text_id", how="left").select(list(_ENTRY)).unique().sort(list(_ENTRY))
         with replacing(self._folder(version) / f"{self.shard}.parquet") as temporary:
             rows.write_parquet(temporary, compression="zstd", compression_level=1)
+
+
+def _hash(keyed: hashlib.blake2b, text: str) -> bytes:
+    hasher = keyed.copy()
+    hasher.update(text.encode("utf-8", "surrogatepass"))
+    return hasher.digest()
 
 
 def _renumbered(fresh: Detection, new: pl.Series) -> pl.DataFrame:

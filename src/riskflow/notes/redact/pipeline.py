@@ -70,11 +70,15 @@ def redact(
     """
     rows = notes.select("note_id", "patient_id", "text").with_row_index("row")
     texts = rows["text"].unique(maintain_order=True)
-    found, read = _detected(texts.to_list(), (rule_detector(), TermDetector(policy), *detectors), cache)
+    by_rule: list[Detector] = [
+        rule_detector(),
+        *([TermDetector(policy)] if policy.allow or policy.deny else []),
+    ]
+    found, read = _detected(texts.to_list(), (*by_rule, *detectors), cache)
     spans = _per_note(rows, texts, extend_names(texts, found.spans))
     own = detect_known(rows, identifiers)
     merged = merge_spans(pl.concat([spans, own, _markers(rows["text"])]))
-    settled, unstable = _settled(rows, merged, (rule_detector(), TermDetector(policy)), cache)
+    settled, unstable = _settled(rows, merged, by_rule, cache)
     failed = _failed_rows(rows, texts, found.failed) | dict.fromkeys(unstable, "redaction does not settle")
     outcome = _outcome(rows, settled, failed, policy, key)
     shown = settled.filter(~pl.col("text_id").is_in(list(failed)))
