@@ -10,15 +10,17 @@ import hashlib
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import orjson
 
 from riskflow.errors import RiskflowError
-from riskflow.notes.ner import model_file
+from riskflow.notes.ner import lexicon, model_file, reader, sentences, words
 from riskflow.notes.ner.network import VERSION
 from riskflow.notes.ner.reader import Reader, Spans
+from riskflow.notes.redact.rule import version_of
 
 if TYPE_CHECKING:
     from spacy.language import Language
@@ -86,11 +88,16 @@ class Installed:
 
 
 def load_model(model: str) -> Model:
-    """Return the model of a file that training wrote, else the pipeline of a folder or installed package."""
+    """Return the model of a file that training wrote, else the pipeline of a folder or installed package.
+
+    The version names weights and code.
+    """
     path = Path(model)
     if path.is_file():
         data = path.read_bytes()
-        return Trained(Reader(model_file.network(data)), f"ner:{VERSION}-{_short(hashlib.sha256(data))}")
+        return Trained(
+            Reader(model_file.network(data)), f"ner:{VERSION}-{_short(hashlib.sha256(_code() + data))}"
+        )
     nlp = load_pipeline(model)
     meta = nlp.meta
     return Installed(nlp, f"ner:{meta['lang']}_{meta['name']}@{meta['version']}-{_digest(path, meta)}")
@@ -123,13 +130,19 @@ def _spans(doc: Doc) -> Spans:
 
 def _digest(model: Path, meta: dict[str, object]) -> str:
     """Digest of the model's files; of an installed package's description where it has no folder here."""
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(_code())
     if model.is_dir():
         for path in sorted(p for p in model.rglob("*") if p.is_file()):
             digest.update(str(path.relative_to(model)).encode() + path.read_bytes())
     else:
         digest.update(orjson.dumps(meta, option=orjson.OPT_SORT_KEYS, default=str))
     return _short(digest)
+
+
+@cache
+def _code() -> bytes:
+    """Digest of how sentences are cut, chosen and read: with other code the same weights are another version."""
+    return version_of((lexicon, reader, sentences, words)).encode()
 
 
 def _short(digest: hashlib._Hash) -> str:
