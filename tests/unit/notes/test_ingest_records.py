@@ -6,8 +6,10 @@ import orjson
 import pytest
 
 from riskflow.contracts.notes_sources import SOURCE_TABLES
+from riskflow.errors import RiskflowError
 from riskflow.notes.demo import demo_records
 from riskflow.notes.demo_files import BROKEN, DIRT, write_demo
+from riskflow.notes.ingest import spill
 from tests.unit.notes.ingest_files import OBSERVATION, PATIENT, RECORD, heights, load, load_json
 
 
@@ -156,3 +158,18 @@ def test_shards_never_change_the_rows(tmp_path):
     one, many = load(tmp_path, [path], "json", 1), load(tmp_path, [path], "json", 7)
     assert all(one[0][table].equals(many[0][table]) for table in SOURCE_TABLES)
     assert one[1].equals(many[1])
+
+
+def test_more_shards_than_the_machine_has_open_files_for_is_a_clear_error(tmp_path, monkeypatch):
+    monkeypatch.setattr(spill.resource, "getrlimit", lambda _: (256, 512))
+    with pytest.raises(RiskflowError, match=r"notes\.shards\.count: .* this machine allows 512"):
+        spill.Spill(tmp_path, 400)
+
+
+def test_the_limit_of_open_files_is_raised_as_far_as_needed(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(spill.resource, "getrlimit", lambda _: (256, 4096))
+    monkeypatch.setattr(spill.resource, "setrlimit", lambda _, limits: asked.append(limits))
+    spill.Spill(tmp_path, 2)
+    spill.Spill(tmp_path, 400)
+    assert asked == [(3 * 400 + 64, 4096)]

@@ -66,6 +66,8 @@ def publish(folder, shard, paths, config):
     published = {f"published_{name}": folder / f"{name}.parquet" for name in PUBLISHED_TABLES}
     lists = {name: path.parent for name, path in shard.items()} | {"plan": folder / "plan.json"}
     write_manifest(folder / "plan.json", {}, {"0000": 4})
+    # a shard of an older plan is not read
+    paths["redacted"].with_name("0009.parquet").write_bytes(b"older")
     receipt = deidentify.run(
         **lists,
         redacted=paths["redacted"].parent,
