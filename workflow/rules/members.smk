@@ -55,7 +55,7 @@ rule members_ingest:
     params:
         *members_stage("ingest", "current"),
         *member_source_digests("current"),
-        tables_digest(*model_variants("current")),
+        tables_digest(model_variants("current")),
         year_of("current"),
     message:
         "Read and validate this year's members"

@@ -5,7 +5,11 @@ from os.path import relpath
 
 from riskflow.config.base import leaf_values
 from riskflow.members.definitions import data_sets, load as load_definitions
-from riskflow.members.tables.load import PACKAGED, files as cms_files
+from riskflow.members.tables.load import (
+    PACKAGED,
+    files as cms_files,
+    folder as cms_folder,
+)
 
 M = f"{RESULTS}/members"
 MEMBERS = CONFIG.members
@@ -32,7 +36,9 @@ def names_prior(path):
         return False
 
 
-DECOMPOSED = bool(MEMBER_DEFINITIONS) and (HAS_PRIOR or not names_prior(MEMBER_DEFINITIONS))
+DECOMPOSED = bool(MEMBER_DEFINITIONS) and (
+    HAS_PRIOR or not names_prior(MEMBER_DEFINITIONS)
+)
 TRANSFERRED = MEMBERS.transfers.enabled
 MEMBER_WAREHOUSE = f"path.warehouse_file={RESULTS}/warehouse.duckdb"
 COMPARISON_FILES = [
@@ -117,10 +123,9 @@ def model_tables(data_set):
 
 
 def model_variants(data_set):
-    """The HIOS variants of the CMS set that scores a data set."""
-    return [
-        path for path in model_tables(data_set) if path.endswith("/csr_variants.parquet")
-    ]
+    """The HIOS variants of a data set's benefit year: those of its newest release, whichever of them scores."""
+    path = cms_folder(benefit_year(data_set)) / "csr_variants.parquet"
+    return ancient(relpath(path))
 
 
 @cache
@@ -166,7 +171,9 @@ def against_file(name):
         return f"{M}/prior/{name}.parquet"
     if not Path(AGAINST).is_dir():
         return f"{M}/earlier/{name}.parquet"
-    path = Path(AGAINST, "members", "current/run.parquet" if name == "run" else "scores.parquet")
+    path = Path(
+        AGAINST, "members", "current/run.parquet" if name == "run" else "scores.parquet"
+    )
     if not path.is_file():
         raise WorkflowError(
             f"members.comparison.against: {AGAINST} has no {path.relative_to(AGAINST)}; "

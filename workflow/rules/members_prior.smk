@@ -37,7 +37,7 @@ use rule members_ingest as members_ingest_prior with:
     params:
         *members_stage("ingest", "prior"),
         *member_source_digests("prior"),
-        tables_digest(*model_variants("prior")),
+        tables_digest(model_variants("prior")),
         year_of("prior"),
     message:
         "Read and validate last year's members"

@@ -43,7 +43,7 @@ def run(
 ) -> Receipt:
     """Write the validated spans, diagnoses and drugs of a benefit year, and the quarantine of all three.
 
-    `variants`: the HIOS variants (CSR_VARIANTS) of the CMS set that will score them.
+    `variants`: the HIOS variants (CSR_VARIANTS) of the benefit year.
     """
     source = config.source
     rows = pl.concat(_read(spans_source, source.spans, SPANS_SHAPE, config))
