@@ -53,8 +53,8 @@ bench: $(SETUP_DEV) ## measure; results go to benchmarks/out and docs/benchmarks
 config: $(SETUP) ## write config.yaml, schema.json and docs/config.md from the models
 	@$(BIN)/riskflow config write
 
-services: ## install the servers that the tests know (Debian, as root): Neo4j, PostgreSQL, SLURM
-	@services/install.sh postgres slurm neo4j
+services: ## install the servers that the tests know (Debian, as root): Neo4j, PostgreSQL, SLURM, S3
+	@services/install.sh
 
 clean: ## remove results, keep the environment
 	@rm -rf results .snakemake
