@@ -14,8 +14,15 @@ import time
 
 from benchmarks.table import write_table
 
-DEFAULT = ("providers_scale", "snakemake_overhead", "members_scale", "notes_scale")
-WITH_SERVERS = ("neo4j_graph", "postgres_publish")
+DEFAULT = (
+    "providers_scale",
+    "snakemake_overhead",
+    "members_scale",
+    "notes_scale",
+    "notes_quality",
+    "notes_memory",
+)
+WITH_SERVERS = ("neo4j_graph", "postgres_publish", "slurm_submissions")
 
 
 def main() -> None:

@@ -106,6 +106,31 @@ def _ratio(result: dict[str, Any], kind: str, figure: str) -> str:
     return "" if kind == "ours" else f"{result[f'{figure}_ratio_to_{kind}']:.2f}"
 
 
+def _quality(result: dict[str, Any]) -> Iterator[str]:
+    if not result:
+        return
+    systems: dict[str, Any] = result["systems"]
+    yield f"\n## Notes: what is found in {result['notes']:,} notes of unseen templates and names\n\n"
+    columns = [
+        {
+            "**recall**": f"**{found['recall']:.1%}**",
+            "precision": f"{found['precision']:.1%}",
+            "over-redaction (share of other words)": f"{found['over_redaction']:.2%}",
+            **{
+                f"recall {kind}": f"{of_kind['recall']:.1%} of {of_kind['true_spans']:,}"
+                for kind, of_kind in sorted(found["kinds"].items())
+                if of_kind["true_spans"]
+            },
+        }
+        for found in systems.values()
+    ]
+    yield from _columns([_words(name) for name in systems], columns)
+    yield "\nWithout the record's own identifiers, which riskflow also removes where it has them."
+    if presidio := result.get("presidio"):
+        yield f" Presidio {_words('; '.join(f'{key} {_shown(key, value)}' for key, value in presidio.items()))}."
+    yield "\n"
+
+
 def _plain(title: str) -> Callable[[dict[str, Any]], Iterator[str]]:
     """Return a section that shows a result's figures as a table, and each of its lists as a table of its own."""
 
@@ -173,7 +198,10 @@ SECTIONS: dict[str, Callable[[dict[str, Any]], Iterator[str]]] = {
     "providers_scale": _providers,
     "snakemake_overhead": _overhead,
     "members_scale": _plain("Members"),
-    "notes_scale": _plain("Notes"),
+    "notes_scale": _plain("Notes: speed"),
+    "notes_quality": _quality,
+    "notes_memory": _plain("Notes: memory"),
     "neo4j_graph": _plain("Neo4j"),
     "postgres_publish": _plain("PostgreSQL"),
+    "slurm_submissions": _plain("SLURM"),
 }
