@@ -30,10 +30,10 @@ run: $(SETUP) ## generate the demo and run every track; ends with the files to o
 	@$(BIN)/riskflow summary
 
 test: $(SETUP_DEV) ## the default test suite
-	@$(BIN)/python -m pytest -n $(CORES) --dist loadgroup -m "not slow" $(ARGS)
+	@$(BIN)/python -m pytest -n $(CORES) --dist loadfile --no-loadscope-reorder -m "not slow" $(ARGS)
 
 test-all: $(SETUP_DEV) ## every test, the slow ones too
-	@$(BIN)/python -m pytest -n $(CORES) --dist loadgroup $(ARGS)
+	@$(BIN)/python -m pytest -n $(CORES) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(SETUP_DEV) ## format check, lint, types, snakefmt, snakemake --lint
 	@$(BIN)/ruff format --check .

@@ -23,7 +23,7 @@ from tests.services.postgres_server import PostgresServer
 from tests.services.published import scores, written
 from tests.services.publishing import ROWS, WITHOUT_TIME, Ask, publish, section_of
 
-pytestmark = [pytest.mark.service, pytest.mark.xdist_group("postgres")]
+pytestmark = pytest.mark.service
 
 
 def test_two_publishers_at_once_end_as_one(section: PostgresSection, ask: Ask, tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ from tests.services.neo4j_server import Neo4jServer
 from tests.services.ownership import ownership, rebuilt
 from tests.unit.providers.graph_conformance import REACH, GraphConformance, ask, graph, graphs
 
-pytestmark = [pytest.mark.service, pytest.mark.xdist_group("neo4j")]
+pytestmark = pytest.mark.service
 
 
 @pytest.fixture(scope="module")
@@ -211,6 +211,7 @@ def test_a_server_killed_between_batches_and_restarted_loses_nothing(neo4j_serve
         assert backend.features(npis, REACH).equals(embedded(held, npis))
 
 
+@pytest.mark.slow
 def test_a_server_killed_in_mid_load_and_restarted_holds_the_whole_graph(neo4j_server: Neo4jServer) -> None:
     held = ownership(60)
     npis = held.nodes["npi"].drop_nulls()

@@ -21,7 +21,7 @@ from tests.services.published import scores, written
 from tests.services.published_tracks import members, notes
 from tests.services.publishing import ROWS, Ask, publish, publish_members, publish_notes, section_of
 
-pytestmark = [pytest.mark.service, pytest.mark.xdist_group("postgres")]
+pytestmark = pytest.mark.service
 
 
 def test_no_value_is_in_a_message(section: PostgresSection, ask: Ask, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from tests.services.postgres_server import PostgresServer
 from tests.services.published_tracks import members, notes
 from tests.services.publishing import Ask, publish_members, publish_notes, section_of
 
-pytestmark = [pytest.mark.service, pytest.mark.xdist_group("postgres")]
+pytestmark = pytest.mark.service
 NOTES = ("patients", "encounters", "observations", "audit", "quarantine")
 
 

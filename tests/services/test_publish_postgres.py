@@ -12,7 +12,7 @@ from tests.services.postgres_server import PostgresServer
 from tests.services.published import scores, written
 from tests.services.publishing import EVERYTHING, ROWS, Ask, publish, section_of
 
-pytestmark = [pytest.mark.service, pytest.mark.xdist_group("postgres")]
+pytestmark = pytest.mark.service
 
 
 def test_the_first_publish_holds_every_value(section: PostgresSection, ask: Ask, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from tests.services.s3_server import S3Server
 from tests.services.test_workflow_servers import SMALL
 from tests.workflow.harness import Run, Workspace
 
-pytestmark = [pytest.mark.service, pytest.mark.xdist_group("s3")]
+pytestmark = pytest.mark.service
 
 
 @pytest.fixture(scope="module")

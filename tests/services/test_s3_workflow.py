@@ -18,7 +18,7 @@ from tests.services.s3_server import S3Server
 from tests.services.test_workflow_servers import SMALL
 from tests.workflow.harness import Run, Workspace, executed
 
-pytestmark = [pytest.mark.service, pytest.mark.slow, pytest.mark.xdist_group("s3")]
+pytestmark = [pytest.mark.service, pytest.mark.slow]
 OTHER_MACHINE = Path(__file__).with_name("other_machine.sh")
 BUCKET, PREFIX = "riskflow", "run"
 BYTES_OF_A_RUN = (".parquet", ".html", ".csv", ".gz")

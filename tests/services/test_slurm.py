@@ -20,7 +20,7 @@ from tests.services.slurm_server import SlurmServer
 from tests.services.test_workflow_servers import SCORES, SMALL
 from tests.workflow.harness import Run, Workspace, executed
 
-pytestmark = [pytest.mark.service, pytest.mark.slow, pytest.mark.xdist_group("slurm")]
+pytestmark = [pytest.mark.service, pytest.mark.slow]
 PROFILE = ["--profile", "profiles/slurm", "--slurm-status-command", "squeue", "--slurm-no-account"]
 PROFILE += ["--slurm-init-seconds-before-status-checks", "5"]
 MATCHES = "results/providers/exclusion_candidates.parquet"

@@ -17,7 +17,7 @@ from riskflow.sources import postgres_copy
 from riskflow.sources.postgres import Export, changes, export
 from tests.services.postgres_server import PostgresServer
 
-pytestmark = [pytest.mark.service, pytest.mark.xdist_group("postgres")]
+pytestmark = pytest.mark.service
 COLUMNS = {name: name for name in ("npi", "label", "paid", "share", "ok", "day", "updated_at", "tags")}
 INCREMENTAL = {"updated_column": "updated_at"}
 MAKE = """

@@ -16,7 +16,7 @@ from tests.services.test_postgres_tracks import NOTES, same_rows
 from tests.workflow.harness import Workspace, executed
 from tests.workflow.members_workspace import DEFINITIONS
 
-pytestmark = [pytest.mark.service, pytest.mark.slow, pytest.mark.xdist_group("postgres")]
+pytestmark = [pytest.mark.service, pytest.mark.slow]
 TRACKS = ("members", "notes")
 OVERLAY = {
     "tracks": list(TRACKS),

@@ -16,7 +16,7 @@ from tests.services.ownership import ownership
 from tests.services.postgres_server import PostgresServer
 from tests.workflow.harness import Run, Workspace
 
-pytestmark = [pytest.mark.service, pytest.mark.slow, pytest.mark.xdist_group("neo4j")]
+pytestmark = [pytest.mark.service, pytest.mark.slow]
 SCORES = "providers/scores.parquet"
 SMALL = {
     "tracks": ["providers"],

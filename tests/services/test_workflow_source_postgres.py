@@ -23,7 +23,7 @@ from riskflow.providers.source_tables import TABLES
 from tests.services.postgres_server import PostgresServer
 from tests.workflow.harness import Workspace, executed
 
-pytestmark = [pytest.mark.service, pytest.mark.xdist_group("postgres")]
+pytestmark = pytest.mark.service
 SCORES = "providers/scores.parquet"
 SETTINGS = {
     "quality": {"max_quarantined": 0.3},

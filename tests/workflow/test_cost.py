@@ -12,8 +12,6 @@ from riskflow.config.costs import CostsConfig
 from tests.workflow.conftest import SHARDS
 from tests.workflow.harness import Workspace
 
-pytestmark = pytest.mark.xdist_group("finished-run")
-
 
 def seconds(path: Path) -> float:
     with path.open(newline="") as lines:

@@ -15,8 +15,6 @@ import pytest
 from tests.paths import REPOSITORY, SHARED_DATA
 from tests.workflow.harness import Workspace
 
-pytestmark = pytest.mark.xdist_group("finished-run")
-
 PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
 COMMAND = re.compile(r"^    ((?:\.venv/bin/|make ).*?)(?:\s+#.*)?$", re.MULTILINE)
 OWN_TESTS = ("member", "notes", "redact", "slurm", "--profile")

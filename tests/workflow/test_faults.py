@@ -16,7 +16,6 @@ from tests.workflow.conftest import TARGETS
 from tests.workflow.harness import Workspace
 from tests.workflow.test_resume import start, wait_for_program
 
-pytestmark = pytest.mark.xdist_group("finished-run")
 SCORES = "providers/scores.parquet"
 REMADE = ("scored/0000.parquet", "merged.parquet", "scores.parquet")
 

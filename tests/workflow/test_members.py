@@ -25,8 +25,6 @@ from tests.workflow.members_workspace import SHARDS, TARGETS, members_workspace
 from tests.workflow.test_docs import commands, started
 from tests.workflow.test_resume import wait_for_program
 
-pytestmark = pytest.mark.xdist_group("finished-members")
-
 RESULTS = ["scores.parquet", "rejected.parquet", "prior/scores.parquet", "transfers.parquet"]
 RESULTS += ["comparison/members.parquet", "decomposition/effects.parquet"]
 
@@ -121,6 +119,7 @@ def test_the_number_of_shards_changes_no_byte(workspace: Workspace) -> None:
     assert workspace.plan(*TARGETS) == {}
 
 
+@pytest.mark.slow
 def test_more_shards_than_some_have_members_for(workspace: Workspace) -> None:
     """Empty shards are files too."""
     before = workspace.path("members/scores.parquet").read_bytes()
@@ -176,6 +175,7 @@ def test_csv_parquet_and_a_duckdb_view_with_other_column_names_score_the_same(wo
     assert {"spans: spans.csv", "diagnoses: claims.duckdb", "drugs: drugs.parquet"} == set(bad["source"])
 
 
+@pytest.mark.slow
 def test_this_run_is_compared_with_an_earlier_one_by_id_or_by_folder(workspace: Workspace) -> None:
     compared = "members/comparison/members.parquet"
     before = content_digest(workspace.path(compared))
@@ -201,6 +201,7 @@ def files(data_set: str) -> dict[str, dict[str, str]]:
     return {table: {"path": f"data/{data_set}/{table}.parquet"} for table in ("spans", "diagnoses", "drugs")}
 
 
+@pytest.mark.slow
 def test_another_benefit_year_scores_by_its_tables(workspace: Workspace) -> None:
     setting("model", "benefit_year", 2023)(workspace)
     ran = workspace.build(*TARGETS)
@@ -214,6 +215,7 @@ def test_another_benefit_year_scores_by_its_tables(workspace: Workspace) -> None
     assert {2022, 2023, 2025} <= set(rows.filter(pl.col("analysis_type") == "scoring")["benefit_year"])
 
 
+@pytest.mark.slow
 def test_a_change_of_the_engine_scores_everybody_again(workspace: Workspace) -> None:
     """And a second change at the same time, before the plan, hides neither."""
     edit("src/riskflow/members/engine/score.py", r"\ndef ", "\nUNUSED = 1\n\n\ndef ")(workspace)
@@ -225,6 +227,7 @@ def test_a_change_of_the_engine_scores_everybody_again(workspace: Workspace) -> 
     assert workspace.plan(*TARGETS) == {}
 
 
+@pytest.mark.slow
 def test_another_vintage_of_last_year_scores_last_year_only(workspace: Workspace) -> None:
     setting("prior", "vintage", "diy")(workspace)
     ran = workspace.build(*TARGETS)

@@ -10,7 +10,6 @@ import pytest
 
 from tests.workflow.harness import Workspace
 
-pytestmark = pytest.mark.xdist_group("finished-run")
 KINDS = {".parquet", ".json", ".html", ".log", ".tsv", ".duckdb"}
 
 

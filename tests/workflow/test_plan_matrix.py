@@ -18,8 +18,6 @@ import pytest
 from tests.workflow.conftest import SHARDS, TARGETS
 from tests.workflow.harness import Workspace
 
-pytestmark = pytest.mark.xdist_group("finished-run")
-
 ENDS = {"report": 1}
 AFTER_SCORES = {"publish": 1, **ENDS}
 AFTER_RANK = {"explain": 1, **AFTER_SCORES}

@@ -66,7 +66,6 @@ def test_every_key_has_its_comment(name: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("finished-run")
 def test_a_job_by_any_submit_command_makes_the_same_bytes(workspace: Workspace) -> None:
     """Remote mode without a cluster: the submit command is a shell."""
     target = "results/providers/exclusion_candidates.parquet"

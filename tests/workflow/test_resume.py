@@ -16,8 +16,6 @@ from riskflow.artifacts import content_digest
 from tests.workflow.conftest import TARGETS
 from tests.workflow.harness import Workspace
 
-pytestmark = pytest.mark.xdist_group("finished-run")
-
 
 def test_kill_in_mid_shard_then_resume(workspace: Workspace) -> None:
     expected = workspace.path("providers/scores.parquet").read_bytes()

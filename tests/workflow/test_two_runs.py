@@ -6,12 +6,10 @@ import json
 import shutil
 
 import polars as pl
-import pytest
 
 from tests.workflow.conftest import TARGETS
 from tests.workflow.harness import Workspace
 
-pytestmark = pytest.mark.xdist_group("finished-run")
 SCORES = "results/providers/scores.parquet"
 
 

@@ -29,7 +29,6 @@ from riskflow.quarantine import QUARANTINE
 from riskflow.receipts import Receipt
 
 # the tests that need the model run in one process, so that it is trained once
-pytestmark = pytest.mark.xdist_group("notes-model")
 
 
 @pytest.fixture(scope="module")

@@ -26,8 +26,6 @@ from riskflow.notes.redact.text import canonical
 from riskflow.notes.templates.markup import Labelled
 
 # the tests that need the model run in one process, so that it is trained once
-pytestmark = pytest.mark.xdist_group("notes-model")
-
 
 # Sentences -------------------------------------------------------------------------------------------------------
 
