@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import resource
 import subprocess
 import sys
 import time
@@ -31,6 +32,14 @@ def seconds_of(command: Sequence[str], folder: Path) -> float:
     started = time.perf_counter()
     output_of(command, folder)
     return time.perf_counter() - started
+
+
+def cpu_seconds_of(command: Sequence[str], folder: Path) -> float:
+    """Run a command in a folder and return the CPU seconds of it and its children; raise when it fails."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    output_of(command, folder)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def output_of(command: Sequence[str], folder: Path) -> str:

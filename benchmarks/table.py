@@ -84,7 +84,7 @@ def _overhead(result: dict[str, Any]) -> Iterator[str]:
     yield f"\n## Snakemake at {result['shards']:,} shards\n\n"
     figures = [
         {
-            "fresh dry run": _seconds(result, kind, "dry_run"),
+            "dry run of everything": _seconds(result, kind, "dry_run"),
             "ours ÷ it": _ratio(result, kind, "dry_run"),
             "nothing to do": _seconds(result, kind, "nothing_to_do"),
             "ours ÷ it, nothing to do": _ratio(result, kind, "nothing_to_do"),
@@ -93,8 +93,8 @@ def _overhead(result: dict[str, Any]) -> Iterator[str]:
     ]
     yield from _columns(list(kinds.values()), figures)
     yield (
-        "\nTwo jobs per shard. The bare Snakefiles have no params, logs, benchmarks, receipts or config. A checkpoint "
-        "alone, which finds the shards that are new, makes Snakemake look at every job behind it twice.\n"
+        "\nCPU seconds; two jobs per shard. The bare Snakefiles have no params, logs, benchmarks, receipts or config. "
+        "A checkpoint alone, which finds the shards that are new, makes Snakemake look at every job behind it twice.\n"
     )
 
 
