@@ -125,8 +125,13 @@ class Rows:
 
     def chosen(self, rows: Ints) -> Rows:
         """Return some of the rows."""
-        texts = {name: Coded(column.texts, column.place[rows]) for name, column in self.texts.items()}
+        texts = {name: column.chosen(rows) for name, column in self.texts.items()}
         return Rows(self.member[rows], self.day[rows], self.line[rows], texts)
+
+    def key(self) -> Ints:
+        """Return a number per row that sorts as member, date and texts do."""
+        present = [column.place for column in self.texts.values() if not column.texts.is_empty()]
+        return packed([self.member, self.day, *present])
 
 
 @dataclass(frozen=True)
@@ -168,8 +173,9 @@ def _checked(raw: pl.DataFrame, members: pl.Series, kind: Evidence, keep_row: bo
     broken = split(known.filter(~good), kind.rules, keep_row=keep_row)
     texts = {name: cells[name].ranked(clean) for name, clean in kind.texts.items()}
     day = raw["service_date"].cast(pl.Int32).fill_null(0).to_numpy()
-    rows = Rows(member, day, raw["line"].to_numpy(), texts).chosen(np.flatnonzero(good))
-    return Batch(raw.height, str(raw["source"][0]) if raw.height else "", rows, broken.quarantined)
+    rows = Rows(member, day, raw["line"].to_numpy(), texts)
+    ordered, _ = _in_order(rows if good.all() else rows.chosen(np.flatnonzero(good)))
+    return Batch(raw.height, str(raw["source"][0]) if raw.height else "", ordered, broken.quarantined)
 
 
 def _passing(frame: pl.DataFrame, rules: Sequence[Rule], cells: Mapping[str, Coded]) -> Mask:
@@ -194,14 +200,17 @@ def _joined(parts: Sequence[Rows], kind: Evidence) -> Rows:
 
 
 def _in_order(rows: Rows) -> tuple[Rows, Mask]:
-    """Return the rows by member, date and texts, and which of them repeat the one before."""
-    present = [column.place for column in rows.texts.values() if not column.texts.is_empty()]
-    key = packed([rows.member, rows.day, *present])
-    order = np.argsort(key, kind="stable")
-    ordered = key[order]
-    repeats = np.zeros(len(order), np.bool_)
-    repeats[1:] = ordered[1:] == ordered[:-1]
-    return rows.chosen(order), repeats
+    """Return the rows by member, date and texts, and which of them repeat the one before.
+
+    Batches are brought in order one by one: those of a file that lies by member are then in order together.
+    """
+    key = rows.key()
+    if (key[1:] < key[:-1]).any():
+        order = np.argsort(key, kind="stable")
+        rows, key = rows.chosen(order), key[order]
+    repeats = np.zeros(len(key), np.bool_)
+    repeats[1:] = key[1:] == key[:-1]
+    return rows, repeats
 
 
 def _columns(rows: Rows, members: pl.Series) -> pl.DataFrame:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,13 +53,20 @@ def run(
     members = people.kept.select("member_id")
     claims = _read(diagnoses_source, source.diagnoses, DIAGNOSES_SHAPE, config)
     fills = _read(drugs_source, source.drugs, DRUGS_SHAPE, config)
-    with ThreadPoolExecutor(1) as pool:  # drugs meanwhile: sorting and writing diagnoses leave a core free
-        checked_fills = pool.submit(validated_drugs, fills, members)
-        parts = [
+
+    def others() -> list[Table]:
+        return [
             _written("spans", people, spans, SPANS),
-            _written("diagnoses", validated_diagnoses(claims, members), diagnoses, DIAGNOSES),
-            _written("drugs", checked_fills.result(), drugs, DRUGS),
+            _written("drugs", validated_drugs(fills, members), drugs, DRUGS),
         ]
+
+    # The others begin when all diagnoses are read: joining and writing these leaves a core free.
+    with ThreadPoolExecutor(1) as pool:
+        begun: list[Future[list[Table]]] = []
+        judged = validated_diagnoses(_followed(claims, lambda: begun.append(pool.submit(others))), members)
+        claimed = _written("diagnoses", judged, diagnoses, DIAGNOSES)
+        enrolled, filled = begun[0].result()
+    parts = [enrolled, claimed, filled]
     bad = pl.concat([part.quarantined for part in parts])
     artifacts.write(bad, quarantine, QUARANTINE)
     return _receipt(parts, bad, members)
@@ -77,6 +84,12 @@ class Table:
 def _written(name: str, part: Split, path: Path, contract: Contract) -> Table:
     artifacts.write(part.kept, path, contract)
     return Table(name, part.kept.height, part.quarantined)
+
+
+def _followed(batches: Iterable[pl.DataFrame], then: Callable[[], object]) -> Iterator[pl.DataFrame]:
+    """Yield the batches, and do something when there are no more."""
+    yield from batches
+    then()
 
 
 def _read(

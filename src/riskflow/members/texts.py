@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy.typing as npt
 import polars as pl
 
 from riskflow.errors import RiskflowError
+from riskflow.members.parallel import threads
 
 Ints = npt.NDArray[np.signedinteger[Any]]
 MISSING = -1
@@ -29,8 +31,14 @@ class Coded:
         answers: npt.NDArray[np.bool_] = told.to_series().to_numpy()
         return answers[self.place]  # -1 is the last, the missing one
 
+    def chosen(self, rows: Ints) -> Coded:
+        """Return some of the rows."""
+        return Coded(self.texts, _missing(len(rows)) if self.texts.is_empty() else self.place[rows])
+
     def ranked(self, cleaned: Callable[[pl.Expr], pl.Expr]) -> Coded:
         """Return the column with its texts cleaned, distinct again, and in order."""
+        if self.texts.is_empty():
+            return self
         cleaner = self.texts.to_frame().select(cleaned(pl.col(self.texts.name))).to_series()
         texts = cleaner.drop_nulls().unique().sort()
         place = np.append(numbers(cleaner, texts), np.int32(MISSING))
@@ -45,8 +53,24 @@ class Coded:
 def joined(parts: Sequence[Coded]) -> Coded:
     """Return the rows of several columns, one after another, with their texts distinct and in order."""
     texts = pl.concat([part.texts for part in parts]).unique().sort()
-    places = [np.append(numbers(part.texts, texts), np.int32(MISSING))[part.place] for part in parts]
-    return Coded(texts, np.concatenate(places))
+    if texts.is_empty():
+        return Coded(texts, _missing(sum(len(part.place) for part in parts)))
+    ends = np.cumsum([len(part.place) for part in parts])
+    places = np.empty(ends[-1], np.int32)
+
+    def renumber(number: int) -> None:
+        part = parts[number]
+        renumbered = np.append(numbers(part.texts, texts), np.int32(MISSING))
+        places[ends[number] - len(part.place) : ends[number]] = renumbered[part.place]
+
+    with ThreadPoolExecutor(threads()) as pool:
+        list(pool.map(renumber, range(len(parts))))
+    return Coded(texts, places)
+
+
+def _missing(rows: int) -> Ints:
+    """Return the places of a column without texts: one number in memory, however many rows."""
+    return np.broadcast_to(np.int32(MISSING), rows)
 
 
 def coded(column: pl.Series) -> Coded:
@@ -58,7 +82,7 @@ def coded(column: pl.Series) -> Coded:
 def numbers(texts: pl.Series, names: pl.Series) -> Ints:
     """Return each text's place in `names` (distinct), -1 for others and nulls."""
     if names.is_empty() or texts.null_count() == len(texts):
-        return np.full(len(texts), MISSING, np.int32)
+        return _missing(len(texts))
     places = texts.cast(pl.Enum(names), strict=False).to_physical().cast(pl.Int32).fill_null(MISSING)
     found: Ints = places.to_numpy()
     return found
@@ -95,8 +119,9 @@ def packed(columns: Sequence[Ints]) -> Ints:
         if size * width >= 2**62:
             distinct, key = np.unique(key, return_inverse=True)
             size = len(distinct)
-        key *= width
-        key += column
-        key -= low
+        if width > 1:
+            key *= width
+            key += column
+            key -= low
         size *= width
     return key
