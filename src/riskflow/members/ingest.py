@@ -15,6 +15,7 @@ from riskflow.contracts.members_sources import METALS, SPANS
 from riskflow.errors import RiskflowError
 from riskflow.members import csr
 from riskflow.members.ingest_evidence import NO_MEMBER, REPEATED, UNREADABLE
+from riskflow.members.texts import strictly_ascending
 from riskflow.quarantine import QUARANTINE, Rule, Split, assert_conserved, split
 
 _MARKETS = ("individual", "small_group", "merged")
@@ -29,8 +30,8 @@ def validated_spans(
     of the year's CMS set (CSR_VARIANTS). Spans are cut to the year.
     """
     rows = _split(_normalised_spans(raw, year, variants), _span_rules(year), keep_row)
-    alone = rows.kept.filter(pl.col("member_id").is_unique()).with_columns(pl.col("span_id").fill_null("1"))
-    shared = rows.kept.filter(~pl.col("member_id").is_unique())
+    alone, shared = _by_sharing(rows.kept)
+    alone = alone.with_columns(pl.col("span_id").fill_null("1"))
     whole = _split(_ranked_spans(shared), _WHOLE_SPAN_RULES, keep_row)
     single = _split(_with_conflicts(whole.kept), _MEMBER_RULES, keep_row)
     apart = _split(_with_overlaps(single.kept), _OVERLAP_RULES, keep_row)
@@ -150,6 +151,14 @@ def _split(frame: pl.DataFrame, rules: Sequence[Rule], keep_row: bool) -> Split:
     kept = frame.filter(good)
     assert_conserved(frame.height, kept.height, broken.quarantined.height)
     return Split(kept, broken.quarantined)
+
+
+def _by_sharing(spans: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the spans of members with one span, and those of members with several."""
+    if strictly_ascending(spans["member_id"]):
+        return spans, spans.clear()
+    single = spans["member_id"].is_unique()
+    return spans.filter(single), spans.filter(~single)
 
 
 def _ranked_spans(frame: pl.DataFrame) -> pl.DataFrame:

@@ -18,7 +18,7 @@ from riskflow.contracts.base import Contract
 from riskflow.contracts.members_sources import DIAGNOSES, DRUGS, ICD_10
 from riskflow.members.ndc import ndc_11, ndc_is_ambiguous
 from riskflow.members.parallel import mapped
-from riskflow.members.texts import Coded, Ints, coded, joined, member_numbers, packed
+from riskflow.members.texts import Coded, Ints, coded, distinct_in_order, joined, member_numbers, packed
 from riskflow.quarantine import Rule, Split, assert_conserved, split
 
 UNREADABLE = "a cell is not the date (YYYY-MM-DD) or number it should be"
@@ -145,7 +145,7 @@ class Batch:
 
 
 def _validated(raw: Raw, spans: pl.DataFrame, kind: Evidence, keep_row: bool) -> Split:
-    members = spans["member_id"].unique().sort()
+    members = distinct_in_order(spans["member_id"])
     checked = partial(_checked, members=members, kind=kind, keep_row=keep_row)
     batches = list(mapped(checked, [raw] if isinstance(raw, pl.DataFrame) else raw))
     read = sum(batch.read for batch in batches)

@@ -6,10 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import duckdb
 import polars as pl
 
-from riskflow import duck
 from riskflow.errors import RiskflowError
 
 BATCH_ROWS = 1 << 19
@@ -164,6 +162,10 @@ def _from_duckdb(source: TableSource, name: str) -> Iterator[pl.DataFrame]:
         raise RiskflowError(
             f"members.source.{name}.table is empty", f"name the table or view inside {source.path.name}"
         )
+    import duckdb  # most sources are files, and importing it takes as long as reading a small one
+
+    from riskflow import duck
+
     with duck.connect(source.path, read_only=True) as connection:
         try:
             table = connection.table(source.table)

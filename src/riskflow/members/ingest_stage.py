@@ -24,6 +24,7 @@ from riskflow.members.ingest_sources import (
     TableSource,
     read_batches,
 )
+from riskflow.members.texts import distinct_in_order
 from riskflow.quarantine import QUARANTINE, Split
 from riskflow.receipts import Receipt
 
@@ -50,7 +51,7 @@ def run(
     people = validated_spans(rows, year, variants=artifacts.read(variants, CSR_VARIANTS))
     del rows
     assert_population(people.kept, people.quarantined.height, year)
-    members = people.kept.select("member_id")
+    members = distinct_in_order(people.kept["member_id"]).to_frame()
     claims = _read(diagnoses_source, source.diagnoses, DIAGNOSES_SHAPE, config)
     fills = _read(drugs_source, source.drugs, DRUGS_SHAPE, config)
 
@@ -69,7 +70,7 @@ def run(
     parts = [enrolled, claimed, filled]
     bad = pl.concat([part.quarantined for part in parts])
     artifacts.write(bad, quarantine, QUARANTINE)
-    return _receipt(parts, bad, members)
+    return _receipt(parts, bad, members.height)
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ def _read(
     return read_batches(TableSource(path, table.table, table.columns), shape)
 
 
-def _receipt(parts: Sequence[Table], bad: pl.DataFrame, spans: pl.DataFrame) -> Receipt:
+def _receipt(parts: Sequence[Table], bad: pl.DataFrame, members: int) -> Receipt:
     """Return the counts; that each table's rows read were kept or quarantined is asserted where it is validated."""
     kept = sum(part.kept for part in parts)
     counts = {"read": kept + bad.height, "kept": kept, "quarantined": bad.height}
@@ -110,6 +111,4 @@ def _receipt(parts: Sequence[Table], bad: pl.DataFrame, spans: pl.DataFrame) -> 
             f"{part.name}_kept": part.kept,
         }
     by_rule = dict(bad.group_by("rule_id").len().sort("rule_id").iter_rows())
-    return Receipt(
-        counts=counts | {"members": spans["member_id"].n_unique()}, facts={"quarantined_by_rule": by_rule}
-    )
+    return Receipt(counts=counts | {"members": members}, facts={"quarantined_by_rule": by_rule})

@@ -88,6 +88,17 @@ def numbers(texts: pl.Series, names: pl.Series) -> Ints:
     return found
 
 
+def strictly_ascending(texts: pl.Series) -> bool:
+    """Return whether each text is greater than the one before: none is missing, and none is there twice."""
+    after, before = texts.slice(1), texts.slice(0, max(len(texts) - 1, 0))
+    return not texts.null_count() and bool((after > before).all())
+
+
+def distinct_in_order(texts: pl.Series) -> pl.Series:
+    """Return the distinct texts in order; the column itself where it is that already."""
+    return texts if strictly_ascending(texts) else texts.unique().sort()
+
+
 def member_numbers(ids: pl.Series, members: pl.Series) -> Ints:
     """Return each id's place in `members` (distinct and in order), -1 for an unknown one.
 
