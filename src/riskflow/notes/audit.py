@@ -40,21 +40,23 @@ def audit_rows(
     """
     versions = detector_versions(detectors)
     ids, patients, texts = (notes[name].to_list() for name in ("note_id", "patient_id", "text"))
+    by_source = {source: versions[source.partition(":")[0]] for source in spans["source"].unique()}
+    places = spans["text_id"].to_list()
+    starts, ends, kinds = (spans[name].to_list() for name in ("start", "end", "kind"))
     return pl.DataFrame(
-        [
-            (
-                str(ids[row]),
-                start,
-                end,
-                kind,
-                source,
-                versions[source.partition(":")[0]],
-                pseudonym.keyed_hash(key, str(patients[row]), kind, texts[row][start:end]),
-            )
-            for row, start, end, kind, source in spans.iter_rows()
-        ],
+        {
+            "note_id": [str(ids[row]) for row in places],
+            "start": spans["start"],
+            "end": spans["end"],
+            "kind": spans["kind"],
+            "source": spans["source"],
+            "detector": spans["source"].replace_strict(by_source, return_dtype=pl.String),
+            "value_hash": [
+                pseudonym.keyed_hash(key, str(patients[row]), kind, texts[row][start:end])
+                for row, start, end, kind in zip(places, starts, ends, kinds, strict=True)
+            ],
+        },
         schema=AUDIT_SCHEMA,
-        orient="row",
     )
 
 

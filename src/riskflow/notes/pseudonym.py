@@ -83,12 +83,16 @@ def keyed_hash(key: bytes, *parts: str) -> str:
 
 def pseudonym(key: bytes, *parts: str) -> str:
     """Return 16 consonants (69 bits) for the parts: the same key and parts give the same, another key another."""
-    number = int.from_bytes(_mac(key, "pseudonym", *parts), "big")
+    number = int.from_bytes(_mac(key, "pseudonym", *parts), "big") % len(LETTERS) ** PSEUDONYM_LENGTH
     letters = []
-    for _ in range(PSEUDONYM_LENGTH):
-        number, place = divmod(number, len(LETTERS))
-        letters.append(LETTERS[place])
+    for _ in range(PSEUDONYM_LENGTH // 2):
+        number, place = divmod(number, len(_PAIRS))
+        letters.append(_PAIRS[place])
     return "".join(letters)
+
+
+_PAIRS = [first + second for second in LETTERS for first in LETTERS]
+"""Two letters at a time: the number's last digit first."""
 
 
 def pseudonyms(key: bytes, scope: str, values: pl.Series) -> pl.Series:
@@ -110,5 +114,8 @@ def shifted(key: bytes, patient_id: str, day: dt.date) -> dt.date:
 
 
 def _mac(key: bytes, *parts: str) -> bytes:
-    message = b"".join(len(part.encode()).to_bytes(4, "big") + part.encode() for part in parts)
-    return hmac.digest(key, message, hashlib.sha256)
+    message = b""
+    for part in parts:
+        told = part.encode()
+        message += len(told).to_bytes(4, "big") + told
+    return hmac.digest(key, message, "sha256")

@@ -38,6 +38,7 @@ _ABBREVIATIONS = (
     "mt.",
     "ft.",
 )
+_ABBREVIATION_ENDS = frozenset(abbreviation[-2] for abbreviation in _ABBREVIATIONS)
 _INITIALS = re.compile(r"\b[A-Z]\.? ?[A-Z]\.?(?:[^A-Za-z]|$)")
 _INITIALS_CONTEXT = re.compile(r"(?i)\b(?:initial\w*|verified|checked|cosigned|signed|by)\b")
 _TITLES = frozenset("dr drs mr mrs ms miss prof doctor".split())  # noqa: SIM905
@@ -83,7 +84,10 @@ def sentences(text: str) -> Iterator[tuple[int, int]]:
             text[cut] not in " \n\r\t\x0b\x0c\x1c\x1d\x1e\x1f\x85\xa0\u2028\u2029"
         ):  # a full stop, not the end of a line
             cut += 2
-            if text[max(start, cut - 5) : cut].lower().rpartition(" ")[2].endswith(_ABBREVIATIONS):
+            may_be_short = text[cut - 1] == "." and text[cut - 2] in _ABBREVIATION_ENDS
+            if may_be_short and text[max(start, cut - 5) : cut].lower().rpartition(" ")[2].endswith(
+                _ABBREVIATIONS
+            ):
                 continue
         yield from _trimmed(text, start, cut)
         start = end.end()
@@ -177,7 +181,7 @@ def _trimmed(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
         if text[start:cut].strip():
             yield start, cut
         start = cut + 1
-    if text[start:end].strip():
+    if start < end and not text[start:end].isspace():
         yield start, end
 
 

@@ -52,8 +52,8 @@ def word_table(sentences: Sequence[str]) -> WordTable:
     if joined.count("\n") != max(0, len(sentences) - 1):
         joined = "\n".join(sentence.replace("\n", " ") for sentence in sentences)
     pieces = (_ASCII_PIECE if joined.isascii() else _PIECE).findall(joined)
-    index: dict[str, int] = {}
-    codes = np.fromiter((index.setdefault(piece, len(index)) for piece in pieces), np.int64, len(pieces))
+    index = {piece: number for number, piece in enumerate(dict.fromkeys(pieces))}
+    codes = np.fromiter(map(index.__getitem__, pieces), np.int64, len(pieces))
     ends = np.cumsum(np.fromiter(map(len, pieces), np.int64, len(pieces)))
     unique = list(index)
     blank = np.fromiter((piece.isspace() for piece in unique), bool, len(unique))

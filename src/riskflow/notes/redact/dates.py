@@ -12,6 +12,8 @@ _MONTH = (
 )
 _NEEDS_MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
 """A month, or a word that begins like one: what `needs` of a rule asks before the rule itself is asked."""
+_OPENS = r"(?=[adfjmnostw][aceohpru])"
+"""How months and weekdays begin: most words are passed over at once."""
 _YEAR = r"(?:1[89]|20|21)\d\d"
 _SHORT_YEAR = r"(?:'\d\d)"
 _M = r"(?:0?[1-9]|1[0-2])"
@@ -169,7 +171,7 @@ RULES: tuple[Rule, ...] = (
         "DATE",
         rf"(?i)\b{_NEEDS_MONTH}[\s-]+(the\s+)?\d",
         matches(
-            rf"\b{_WEEKDAY}(?P<month>{_MONTH})[\s-]+(?:the\s+)?{_D}(?:st|nd|rd|th)?"
+            rf"{_OPENS}\b{_WEEKDAY}(?P<month>{_MONTH})[\s-]+(?:the\s+)?{_D}(?:st|nd|rd|th)?"
             rf"(?:(?:\s*,\s*|\s+(?:of\s+)?|-)(?P<year>{_ANY_YEAR})\b)?\b{_NOT_DOSE}",
             _is_month,
             _I,
@@ -180,7 +182,7 @@ RULES: tuple[Rule, ...] = (
         "DATE",
         rf"(?i)\d(st|nd|rd|th)?(\s+day)?(\s+of\s+|[ ./-])?{_NEEDS_MONTH}",
         matches(
-            rf"(?<![\d/.])\b{_WEEKDAY}(?:the\s+)?{_D}(?:st|nd|rd|th)?(?:\s+day)?(?:\s+of\s+"
+            rf"(?=[mtwfs0-9])(?<![\d/.])\b{_WEEKDAY}(?:the\s+)?{_D}(?:st|nd|rd|th)?(?:\s+day)?(?:\s+of\s+"
             rf"|[ ./-]?)(?P<month>{_MONTH})"
             rf"(?:[\s,./-]*(?:of\s+)?(?P<year>{_ANY_YEAR}|\d\d(?!\d|\s*(?:mg|mcg|ml|%))))?\b(?![\d])",
             _is_month,
@@ -191,7 +193,7 @@ RULES: tuple[Rule, ...] = (
         "date.month_year",
         "DATE",
         rf"(?i)\b{_NEEDS_MONTH}(\s+of)?[\s,/-]*('\d|1[89]\d\d|2[01]\d\d|nineteen|twenty|two\s|eighteen)",
-        matches(rf"\b(?P<month>{_MONTH})(?:\s+of)?[\s,/-]*(?P<year>{_ANY_YEAR})\b", flags=_I),
+        matches(rf"{_OPENS}\b(?P<month>{_MONTH})(?:\s+of)?[\s,/-]*(?P<year>{_ANY_YEAR})\b", flags=_I),
     ),
     Rule(
         "date.numeric_month_year",
@@ -235,7 +237,7 @@ RULES: tuple[Rule, ...] = (
         "DATE",
         rf"(?i)\b{_NEEDS_MONTH}\s+(the\s+)?({_ORDINALS}|twenty|thirty)",
         matches(
-            rf"\b{_WEEKDAY}(?P<month>{_MONTH})\s+(?:the\s+)?(?:{_ORDINAL}|(?:twenty"
+            rf"{_OPENS}\b{_WEEKDAY}(?P<month>{_MONTH})\s+(?:the\s+)?(?:{_ORDINAL}|(?:twenty"
             rf"|thirty)[-\s](?:{'|'.join(_UNITS)})\b)"
             rf"(?:,?\s+(?:of\s+|in\s+)?(?P<year>{_ANY_YEAR}))?(?![-\w])",
             _is_month,

@@ -267,7 +267,9 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "id.mixed",
         "ID",
-        r"(?i)[a-z][a-z0-9_-]*\d|\d[a-z0-9_-]*[a-z]",
+        "|".join(
+            rf"(?:\d[\w-]*){{{before}}}[A-Za-z][\w-]*(?:\d[\w-]*){{{5 - before}}}" for before in range(6)
+        ),
         matches(
             r"(?<![\w./-])"
             r"(?P<phi>(?=[\w-]*[A-Za-z])(?=(?:(?:[^\W\d]|-)*\d){5})[A-Za-z0-9]+(?:[-_][A-Za-z0-9]+)*)(?![\w/-]"

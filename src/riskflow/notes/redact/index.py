@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -60,6 +60,11 @@ class WordIndex:
     def lower_firsts(self) -> list[str]:
         """The letters of each word up to its first hyphen or apostrophe, in lower case."""
         return [word.lower() if word.isalpha() else first_part(word).lower() for word in self.words]
+
+    def only(self, rows: Collection[int]) -> WordIndex:
+        """Return the index of some of the texts, which keep their numbers."""
+        kept = np.isin(self.rows, np.fromiter(rows, np.int64, len(rows)))
+        return WordIndex(self.words, self.codes[kept], self.rows[kept], self.starts[kept])
 
     def places(self, anchor: Anchor) -> Iterator[tuple[int, list[int]]]:
         """Yield (row, offsets) of every text with words that the anchor accepts."""

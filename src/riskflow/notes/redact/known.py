@@ -25,6 +25,7 @@ from riskflow.notes.redact.spans import span_frame
 from riskflow.notes.redact.text import canonical_series, ordinary_words, word_set
 
 _TOKEN = re.compile(r"[A-Za-z]+|\d+")
+_LOWER_TOKEN = re.compile(r"[a-z]+|\d+")
 _DIGIT_RUN = re.compile(r"\d+(?:[\s().+/_-]{0,3}\d+)*")
 _COMPACT = re.compile(r"(?=[A-Za-z0-9_/.:-]*\d)[A-Za-z0-9]+(?:[-_/.:][A-Za-z0-9]+)*")
 _DIGITS = re.compile(r"\d+")
@@ -58,9 +59,8 @@ class _Words(NamedTuple):
 
 def known_spans(plain: str, known: Known) -> Iterator[tuple[int, int, str, str]]:
     """Yield (start, end, kind, source) of every known identifier in a canonical text."""
-    lower = [word.lower() for word in _TOKEN.findall(plain)]
-    keys = known.keys
-    places = [place for place, word in enumerate(lower) if word in keys]
+    lower, keys = _LOWER_TOKEN.findall(plain.lower()), known.keys
+    places = [] if keys.isdisjoint(lower) else [at for at, word in enumerate(lower) if word in keys]
     if places or _DOTTED.search(plain):
         words = _Words(plain, lower, [match.span() for match in _TOKEN.finditer(plain)])
         yield from _phrase_spans(words, places, known)

@@ -65,8 +65,10 @@ PERSON_VERBS = re.compile(
 
 def may_be_listed(word: str) -> bool:
     """Whether `listed_runs` could find a name at a word: what it asks of the word alone."""
+    if not word[0].isupper():
+        return False
     listed = _listed(word)
-    return word[0].isupper() and not listed.title and (len(word) == 1 or any(listed))
+    return not listed.title and (len(word) == 1 or any(listed))
 
 
 def listed_runs(text: str, anchors: Sequence[int]) -> Iterator[tuple[int, int]]:

@@ -250,8 +250,9 @@ def _eponyms(text: str, anchors: Sequence[int]) -> Iterator[tuple[int, int]]:
     for anchor in anchors:
         word = _WORD_START.match(text, anchor)
         match = _eponym(word[0].lower()).match(text, anchor) if word else None
-        if match:
-            yield match.span()
+        nouns = _AFTER_EPONYM.match(text, match.end()) if match else None
+        if match and nouns:
+            yield match.start(), nouns.end()
 
 
 def _before_noun(text: str, anchors: Sequence[int]) -> Iterator[tuple[int, int]]:
@@ -279,9 +280,9 @@ def _eponym_table() -> dict[str, list[str]]:
 
 @cache
 def _eponym(first_word: str) -> re.Pattern[str]:
-    """Return the pattern of the eponyms and drugs that begin with a word, and the clinical noun after them."""
+    """Return the pattern of the eponyms and drugs that begin with a word; clinical nouns may follow them."""
     longest_first = sorted(_EPONYMS[first_word], key=len, reverse=True)
-    return re.compile(rf"(?i:{'|'.join(map(_bare, longest_first))})(?:'?s|')?(?![\w-]){_NOUNS}")
+    return re.compile(rf"(?i:{'|'.join(map(_bare, longest_first))})(?:'?s|')?(?![\w-])")
 
 
 _FIRST_WORD = re.compile(r"[a-z]+")
@@ -297,7 +298,7 @@ _NOUN = (
     "|nephropathy|neuropathy|contracture|contractions?|hernia|ulcer|spots?|nodes|rings?|lens|lamp|chart"
     "|table|frame|stand|levels?|phase|protocol|diet|exercises?"
 )
-_NOUNS = rf"(?i:(?:[\s-]+(?:{_NOUN})\b)*)"
+_AFTER_EPONYM = re.compile(rf"(?i:(?:[\s-]+(?:{_NOUN})\b)*)")
 _BEFORE_NOUN = re.compile(r"(?<![\w'-])[A-Z][a-z]+(?:-[A-Z][a-z]+)?(?:'s)?\s+$")
 _WHOLE_NOUN = re.compile(rf"(?:{_NOUN})\b")
 _EPONYMS = _eponym_table()

@@ -15,7 +15,7 @@ import polars as pl
 from riskflow.notes.audit import audit_rows
 from riskflow.notes.policy import Policy, TermDetector
 from riskflow.notes.redact.cache import SpanCache
-from riskflow.notes.redact.detectors import rule_detector
+from riskflow.notes.redact.detectors import rule_detector, sparing_detector
 from riskflow.notes.redact.known import detect_known
 from riskflow.notes.redact.name_rules import extend_names
 from riskflow.notes.redact.replace import MARKER, Replacement, marker, replaced, replacement
@@ -78,7 +78,7 @@ def redact(
     spans = _per_note(rows, texts, extend_names(texts, found.spans))
     own = detect_known(rows, identifiers)
     merged = merge_spans(pl.concat([spans, own, _markers(rows["text"])]))
-    settled, unstable = _settled(rows, merged, by_rule, cache)
+    settled, unstable = _settled(rows, merged, by_rule if len(by_rule) > 1 else [sparing_detector()], cache)
     failed = _failed_rows(rows, texts, found.failed) | dict.fromkeys(unstable, "redaction does not settle")
     outcome = _outcome(rows, settled, failed, policy, key)
     shown = settled.filter(~pl.col("text_id").is_in(list(failed)))

@@ -58,6 +58,7 @@ _UNIT = (
 )
 _WORD = r"[A-Z][A-Za-z'.-]*"
 _CITY = rf"{_WORD}(?:[ ](?:{_WORD}|of|de|del|la|las|los|on|the)){{0,3}}"
+_CITY_RUN = re.compile(_CITY)
 _TAIL = rf"(?:,?\s+{_CITY})?(?:,\s*(?:{_STATE_CODES}|{_STATES})\b\.?(?:\s+\d{{5}}(?:-\d{{4}})?)?)"
 _FACILITY = (
     r"Hospitals?|Medical\s+Cent(?:er|re)|Clinics?|Health\s+(?:System|Center|Partners|Services|Department)"
@@ -105,7 +106,7 @@ def _is_named_street(match: re.Match[str]) -> bool:
 
 def _named_runs(text: str, start: int) -> tuple[int, int] | None:
     """The run of capitalised words at `start` that names a place, cut before the first ordinary word."""
-    match = re.compile(_CITY).match(text, start)
+    match = _CITY_RUN.match(text, start)
     if match is None:
         return None
     words = list(re.finditer(r"\S+", match[0]))
@@ -175,7 +176,7 @@ _PREPOSITION = re.compile(r"\b(?:at|in|for)\s+")
 _LEAD = r"(?:[A-Z][\w'&-]*|(?:St|Mt|Ft)\.)"
 _JOINING = r"(?:[ ]+(?:of|the|and|at|&|for|in)(?=[ ]+[A-Z]))"
 _FACILITY_PATTERN = re.compile(
-    rf"(?P<lead>\b{_LEAD}{_JOINING}?(?:[ ]+{_LEAD}{_JOINING}?){{0,5}}[ ]+)(?P<kind>(?i:{_FACILITY}))\b(?:["
+    rf"(?P<lead>\b{_LEAD}{_JOINING}?(?:[ ]+{_LEAD}{_JOINING}?){{0,5}}[ ]+)(?P<kind>(?i:(?=[ac-ehij-np-su])(?:{_FACILITY})))\b(?:["
     rf" ]+of[ ]+{_CITY})?"
 )
 

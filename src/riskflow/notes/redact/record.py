@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cached_property
+from functools import cache, cached_property
 from typing import NamedTuple
 
 import polars as pl
@@ -162,13 +162,20 @@ def compiled(values: Iterable[_Value]) -> Known:
 def _add_names(known: Known, words: list[str], text: str) -> None:
     names = [w for w in words if len(w) > 1 and (w not in PARTICLES or len(words) == 1)]
     for word in names:
-        for form in {word} | set(nicknames().get(word, ())):
-            known.words[form] = known.words.get(form, True) and (form in ordinary_words() or len(form) < 3)
+        for form, needs_capital in _name_forms(word):
+            known.words[form] = needs_capital and known.words.get(form, True)
     joined = "".join(words)
     if len(words) > 1 and ("'" in text or "-" in text or words[0] in PARTICLES):
         known.words[joined] = False
     if len(words) > 1 and any(w in PARTICLES or len(w) == 1 for w in words):
         _add_phrase(known, "NAME", words)
+
+
+@cache
+def _name_forms(word: str) -> tuple[tuple[str, bool], ...]:
+    """Return a name and what stands for it, each with whether it is a word as well, so that it needs a capital."""
+    forms = {word, *nicknames().get(word, ())}
+    return tuple((form, form in ordinary_words() or len(form) < 3) for form in forms)
 
 
 def _add_initials(known: Known, given: list[str], family: list[str]) -> None:

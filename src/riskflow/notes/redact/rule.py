@@ -82,15 +82,23 @@ class RuleDetector:
 
     rules: tuple[Rule | WordRule, ...]
     version: str
+    sparing: bool = False
+    """Ask the rules that protect only about texts in which another rule found something: enough without a model."""
 
     def detect(self, texts: Sequence[str]) -> Detection:
         """Return the spans of all rules, unmerged; rules do not fail on a text."""
         column = canonical_series(pl.Series("text", texts, dtype=pl.String))
         index, plain = WordIndex.of(column), column.to_list()
         patterns = [rule for rule in self.rules if isinstance(rule, Rule)]
+        by_word = [rule for rule in self.rules if isinstance(rule, WordRule)]
+        protecting = [rule for rule in by_word if self.sparing and rule.tier == "allow"]
         parts = [_rows(patterns[i : i + _GROUP], column, plain) for i in range(0, len(patterns), _GROUP)]
-        parts += [_word_rows(rule, plain, index) for rule in self.rules if isinstance(rule, WordRule)]
-        return Detection(span_frame(row for rows in parts for row in rows))
+        parts += [_word_rows(rule, plain, index) for rule in by_word if rule not in protecting]
+        rows = [row for part in parts for row in part]
+        if protecting and rows:
+            some = index.only({row[0] for row in rows})
+            rows += [row for rule in protecting for row in _word_rows(rule, plain, some)]
+        return Detection(span_frame(rows))
 
 
 _GROUP = 8
@@ -101,9 +109,12 @@ def _rows(
     rules: Sequence[Rule], texts: pl.Series, plain: Sequence[str]
 ) -> Iterator[tuple[int, int, int, str, str]]:
     some = texts.str.contains("|".join(f"(?:{rule.needs})" for rule in rules)).arg_true()
-    fewer = texts.gather(some)
+    if some.is_empty():
+        return
+    fewer = texts.gather(some).to_frame()
+    met = fewer.select(pl.col("text").str.contains(rule.needs).alias(rule.id) for rule in rules)
     for rule in rules:
-        for text_id in some.gather(fewer.str.contains(rule.needs).arg_true()).to_list():
+        for text_id in some.filter(met[rule.id]).to_list():
             for start, end in rule.find(plain[text_id]):
                 yield text_id, start, end, rule.kind, rule.source
 

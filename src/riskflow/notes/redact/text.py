@@ -117,8 +117,8 @@ def surnames() -> dict[str, int]:
 
 
 def _census(name: str) -> dict[str, int]:
-    rows = (files("names") / name).read_text(encoding="ascii").splitlines()
-    return {row.split()[0].lower(): int(row.split()[3]) for row in rows if row.strip()}
+    cells = (files("names") / name).read_text(encoding="ascii").lower().split()
+    return dict(zip(cells[::4], map(int, cells[3::4]), strict=True))  # name, share, cumulated share, rank
 
 
 @cache
