@@ -9,10 +9,17 @@ configfile: "config/config.yaml"
 
 
 include: "workflow/rules/common.smk"
-include: "workflow/rules/providers.smk"
-include: "workflow/rules/members.smk"
-include: "workflow/rules/notes.smk"
-include: "workflow/rules/postgres.smk"
+
+
+# Only the tracks of the config: every start of Snakemake reads what is included.
+for track in CONFIG.tracks:
+
+    include: f"workflow/rules/{track}.smk"
+
+
+if CONFIG.publish.postgres.enabled:
+
+    include: "workflow/rules/postgres.smk"
 
 
 report: "workflow/report/workflow.rst"
@@ -33,14 +40,14 @@ rule all:
 
 rule providers:
     input:
-        FINAL["providers"],
+        final("providers"),
 
 
 rule members:
     input:
-        FINAL["members"],
+        final("members"),
 
 
 rule notes:
     input:
-        FINAL["notes"],
+        final("notes"),

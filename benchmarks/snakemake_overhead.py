@@ -112,7 +112,9 @@ def bare(snakefile: str, folder: Path, shards: int) -> dict[str, float]:
 def ours(folder: Path, shards: int) -> dict[str, float]:
     """Return the figures of the provider track at so many shards."""
     shutil.rmtree(folder, ignore_errors=True)
-    workspace = Workspace.create(folder, {"providers": {"shards": {"count": shards}}})
+    workspace = Workspace.create(
+        folder, {"tracks": ["providers"], "providers": {"shards": {"count": shards}}}
+    )
     (folder / "overlay.yaml").write_text(yaml.safe_dump(workspace.overlay))
     return figures(folder, "results/providers/scores.parquet", "--configfile", "overlay.yaml")
 

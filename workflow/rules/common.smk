@@ -61,6 +61,17 @@ if CONFIG.publish.postgres.enabled:
         made.append(f"{RESULTS}/{track}/receipts/publish_postgres.json")
 
 
+def final(track):
+    """The final files of a track; a function that says what to write where the config leaves the track out."""
+
+    def refused(wildcards):
+        raise WorkflowError(
+            f"the track {track} is not in the config's tracks ({', '.join(CONFIG.tracks)}): add it there"
+        )
+
+    return FINAL[track] if track in CONFIG.tracks else refused
+
+
 wildcard_constraints:
     shard=r"\d{4}",
 
