@@ -27,7 +27,7 @@ class RiskflowConfig(Section):
     """Every key of riskflow. Overlays in config/scenarios/ change what differs and nothing else."""
 
     tracks: list[Track] = list(get_args(Track))
-    """Tracks that a plain `snakemake` builds."""
+    """Tracks that a plain `snakemake` builds; the rules of the others are not read."""
     results: str = Field(default="results", min_length=1, pattern=r"^[^\s]+$")
     """Folder of everything that is made, relative to the repository; ignored by git."""
     umask: str = Field(default="027", pattern=r"^0?[0-7]{3}$")
