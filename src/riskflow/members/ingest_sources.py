@@ -10,7 +10,7 @@ import polars as pl
 
 from riskflow.errors import RiskflowError
 
-BATCH_ROWS = 1 << 19
+BATCH_ROWS = 1 << 20
 SPAN_COLUMNS: dict[str, pl.DataType] = {
     "member_id": pl.String(),
     "sex": pl.String(),

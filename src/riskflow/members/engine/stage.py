@@ -15,7 +15,7 @@ from riskflow.contracts.members_scores import REJECTED, SCORES
 from riskflow.contracts.members_sources import DIAGNOSES, DRUGS, SPANS
 from riskflow.errors import RiskflowError
 from riskflow.members.engine.eligibility import eligible_codes, with_eligibility
-from riskflow.members.engine.score import Scored, score
+from riskflow.members.engine.score import Scored, priced, score
 from riskflow.members.parallel import mapped
 from riskflow.members.tables.load import LATEST, TableSet, load
 from riskflow.receipts import Receipt
@@ -42,8 +42,11 @@ def run(
     _check_chosen(chosen, config)
     listed = config.model.eligible_codes
     codes = eligible_codes(Path(listed)) if listed else None
-    members = artifacts.read(spans, SPANS)
-    claims, fills = artifacts.scan(diagnoses, DIAGNOSES), artifacts.scan(drugs, DRUGS)
+    with ThreadPoolExecutor(1) as pool:  # once, before the threads that score ask for it at the same time
+        ready = pool.submit(priced, chosen)
+        members = artifacts.read(spans, SPANS)
+        claims, fills = artifacts.scan(diagnoses, DIAGNOSES), artifacts.scan(drugs, DRUGS)
+        ready.result()
 
     def scored(part: Slice) -> Judged:
         mine, drawn = claims.filter(part.owns).collect(), fills.filter(part.owns).collect()
@@ -52,27 +55,23 @@ def run(
 
     parts = list(mapped(scored, slices(members, SLICE_SPANS)))
     read = {"diagnoses": sum(part.diagnoses for part in parts), "drugs": sum(part.drugs for part in parts)}
-    scores = pl.concat(part.found.scores for part in parts)
-    lost = pl.concat(part.found.rejected for part in parts)
+    kept, refused = [part.found.scores for part in parts], [part.found.rejected for part in parts]
     del parts
     with ThreadPoolExecutor(1) as pool:
-        other = pool.submit(artifacts.write, lost, rejected, REJECTED)
-        artifacts.write(scores, output, SCORES)
+        scores = _whole(kept)
+        other = pool.submit(artifacts.write, scores, output, SCORES)
+        lost = _whole(refused)
+        artifacts.write(lost, rejected, REJECTED)
         other.result()
+    reasons = lost.group_by("kind", "reason").len().sort("kind", "reason")
     return Receipt(
-        counts={"spans": members.height, "scored": scores.height, **_counted(read, lost)},
+        counts={"spans": members.height, "scored": scores.height, **_counted(read, reasons)},
         facts={
             "tables": f"{chosen.release} ({chosen.benefit_year}, {chosen.vintage})",
             "claim_filter": "kind, type of bill and the user's list of codes"
             if listed
             else "kind and type of bill where given; no list of eligible codes was supplied",
-            "not_counted": dict(
-                lost.group_by("kind", "reason")
-                .len()
-                .sort("kind", "reason")
-                .select(pl.format("{}: {}", "kind", "reason"), "len")
-                .iter_rows()
-            ),
+            "not_counted": dict(reasons.select(pl.format("{}: {}", "kind", "reason"), "len").iter_rows()),
         },
     )
 
@@ -111,8 +110,15 @@ def slices(spans: pl.DataFrame, rows: int) -> Iterator[Slice]:
     yield Slice(spans.slice(start), owns)
 
 
-def _counted(read: Mapping[str, int], lost: pl.DataFrame) -> dict[str, int]:
-    uncounted = dict(lost.group_by("kind").len().iter_rows())
+def _whole(parts: list[pl.DataFrame]) -> pl.DataFrame:
+    """Return the parts as one frame in one piece, and let go of them: written as they are, they would be copied."""
+    joined = pl.concat(parts)
+    parts.clear()
+    return joined.rechunk()
+
+
+def _counted(read: Mapping[str, int], reasons: pl.DataFrame) -> dict[str, int]:
+    uncounted = dict(reasons.group_by("kind").agg(pl.col("len").sum()).iter_rows())
     return {
         "diagnoses": read["diagnoses"],
         "diagnoses_counted": read["diagnoses"] - uncounted.get("diagnosis", 0),
