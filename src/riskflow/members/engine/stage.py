@@ -20,7 +20,7 @@ from riskflow.members.parallel import mapped
 from riskflow.members.tables.load import LATEST, TableSet, load
 from riskflow.receipts import Receipt
 
-SLICE_SPANS = 1 << 16
+SLICE_SPANS = 1 << 17
 """Spans scored at a time: the memory of a shard is that of its result and of a few slices."""
 
 
