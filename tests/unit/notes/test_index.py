@@ -6,10 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from riskflow.notes.demo import demo_records
-from riskflow.notes.redact.detectors import rule_detector
+from riskflow.notes.redact.detectors import rule_detector, sparing_detector
 from riskflow.notes.redact.index import WordIndex
 from riskflow.notes.redact.known import detect_known, known_spans
+from riskflow.notes.redact.name_rules import extend_names
 from riskflow.notes.redact.record import known_by_patient, readable, record_identifiers
+from riskflow.notes.redact.spans import merge_spans
 from riskflow.notes.redact.text import canonical, canonical_series, spelled_out
 from tests.unit.notes.ingest_files import load_json
 
@@ -57,3 +59,15 @@ def test_identifiers_that_are_not_asked_for_are_in_no_note(tmp_path):
 )
 def test_patterns_of_words_are_spelled_out(pattern, words):
     assert spelled_out(pattern) == words
+
+
+def test_protecting_rules_lose_nothing_when_asked_only_where_something_is_found():
+    records = [item.record for item in demo_records(60, seed=5, observations=300)]
+    notes = [row["notes"] for record in records for row in record["observations"] if row["notes"]]
+    texts = pl.Series("text", [*notes, "Crohn disease.", "Dr. Ana Crohn, Parkinson disease and Bell palsy."])
+    every, fewer = (
+        detector().detect(texts.to_list()).spans for detector in (rule_detector, sparing_detector)
+    )
+    assert merge_spans(extend_names(texts, fewer)).equals(merge_spans(extend_names(texts, every)))
+    kept = [spans.filter(kind="KEEP").height for spans in (fewer, every)]
+    assert 0 < kept[0] < kept[1]

@@ -3,13 +3,18 @@
 import json
 
 import orjson
+import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from riskflow.contracts.notes_sources import SOURCE_TABLES
 from riskflow.errors import RiskflowError
 from riskflow.notes.demo import demo_records
 from riskflow.notes.demo_files import BROKEN, DIRT, write_demo
 from riskflow.notes.ingest import spill
+from riskflow.notes.ingest.typed import _list_series
+from riskflow.sharding import buckets
 from tests.unit.notes.ingest_files import OBSERVATION, PATIENT, RECORD, heights, load, load_json
 
 
@@ -173,3 +178,15 @@ def test_the_limit_of_open_files_is_raised_as_far_as_needed(tmp_path, monkeypatc
     spill.Spill(tmp_path, 2)
     spill.Spill(tmp_path, 400)
     assert asked == [(3 * 400 + 64, 4096)]
+
+
+def test_rows_go_to_the_shards_that_every_other_stage_looks_in():
+    keys = pl.Series("patient_id", [f"patient-{n}-é" for n in range(500)] * 2 + ["", "x"])
+    for count in (1, 2, 1009):
+        assert spill.shard_numbers(keys, count).equals(buckets(keys, count))
+
+
+@settings(deadline=None)
+@given(st.lists(st.none() | st.lists(st.text(max_size=5), max_size=4), max_size=12))
+def test_lists_of_texts_become_the_same_lists(values):
+    assert _list_series(values).to_list() == values

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 
@@ -136,8 +137,16 @@ def _lists(values: Sequence[Any]) -> Converted:
 
 
 def _list_series(values: Sequence[Any]) -> pl.Series:
-    """Texts in lists, by way of Arrow: polars would make a series of every list first."""
-    return pl.Series(pa.array(values, pa.list_(pa.string()))).cast(pl.List(pl.String))
+    """Texts in lists, by way of Arrow's buffers: polars would make a series of every list, Arrow import pandas."""
+    texts = pl.Series(list(chain.from_iterable(filter(None, values))), dtype=pl.String).to_arrow()
+    lengths = np.fromiter((len(value) if value else 0 for value in values), np.int64, len(values))
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    there = np.packbits(np.array([value is not None for value in values], bool), bitorder="little")
+    buffers = [pa.py_buffer(there), pa.py_buffer(offsets)]
+    kind = pa.large_list(texts.type)
+    return pl.Series(pa.Array.from_buffers(kind, len(values), buffers, children=[texts])).cast(
+        pl.List(pl.String)
+    )
 
 
 def _dates(values: Sequence[Any]) -> Converted:

@@ -89,7 +89,10 @@ def sentences(text: str) -> Iterator[tuple[int, int]]:
                 _ABBREVIATIONS
             ):
                 continue
-        yield from _trimmed(text, start, cut)
+        if cut - start > LONGEST:
+            yield from _trimmed(text, start, cut)
+        elif start < cut and not text[start:cut].isspace():
+            yield start, cut
         start = end.end()
     yield from _trimmed(text, start, len(text))
 

@@ -54,14 +54,14 @@ def word_table(sentences: Sequence[str]) -> WordTable:
     pieces = (_ASCII_PIECE if joined.isascii() else _PIECE).findall(joined)
     index = {piece: number for number, piece in enumerate(dict.fromkeys(pieces))}
     codes = np.fromiter(map(index.__getitem__, pieces), np.int64, len(pieces))
-    ends = np.cumsum(np.fromiter(map(len, pieces), np.int64, len(pieces)))
     unique = list(index)
+    lengths = np.fromiter(map(len, unique), np.int64, len(unique))
+    ends = np.cumsum(lengths[codes])
     blank = np.fromiter((piece.isspace() for piece in unique), bool, len(unique))
     breaks = np.flatnonzero(codes == index.get("\n", -1))
     begins = np.concatenate([[0], ends[breaks]]) if len(sentences) else np.zeros(0, np.int64)
     kept = np.flatnonzero(~blank[codes]) if len(codes) else np.zeros(0, np.int64)
     sentence = np.searchsorted(breaks, kept)
-    lengths = np.fromiter(map(len, unique), np.int64, len(unique))
     stops = ends[kept] - begins[sentence] if len(kept) else kept
     return WordTable(
         unique,

@@ -252,7 +252,7 @@ RULES: tuple[Rule, ...] = (
         "id.digits",
         "ID",
         r"\d{7}",
-        matches(r"(?<![\w.,/+-])(?P<phi>\d{7,})(?![\w/-]|[.,]\d)", _is_no_measurement),
+        matches(r"(?P<phi>\d(?<![\w.,/+-]\d)\d{6,})(?![\w/-]|[.,]\d)", _is_no_measurement),
     ),
     Rule(
         "id.hyphened_digits",

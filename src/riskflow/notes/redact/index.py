@@ -23,6 +23,17 @@ def first_part(word: str) -> str:
     return word.partition("-")[0].partition("'")[0]
 
 
+def _numbered(pieces: pl.Series) -> tuple[npt.NDArray[np.int64], pl.Series]:
+    """Return the number of each piece, and the piece of each number."""
+    coded = pieces.cast(pl.Categorical).to_physical().to_numpy()
+    place = np.full(int(coded.max()) + 1, -1, np.int64)
+    place[coded] = np.arange(len(coded))
+    met = np.flatnonzero(place >= 0)
+    number = np.zeros(len(place), np.int64)
+    number[met] = np.arange(len(met))
+    return number[coded], pieces.gather(place[met])
+
+
 @dataclass(frozen=True)
 class WordIndex:
     """The words of texts of canonical text: `words`, the different ones; where each stands by row and offset.
@@ -50,8 +61,7 @@ class WordIndex:
         ends = np.cumsum(sizes)
         before = np.concatenate([[0], ends])[np.cumsum(counts) - counts]
         starts = ends - sizes - before[rows]
-        unique = flat.unique(maintain_order=True)
-        codes = flat.replace_strict(unique, np.arange(len(unique)), return_dtype=pl.Int64).to_numpy()
+        codes, unique = _numbered(flat)
         is_word = unique.str.contains("^[A-Za-z]").to_numpy()
         kept = is_word[codes]
         return cls(unique.to_list(), codes[kept], rows[kept], starts[kept])

@@ -174,10 +174,12 @@ _BEFORE_PLACE = word_set("words_before_place_names")
 _SPECIALTIES = word_set("specialties")
 _PREPOSITION = re.compile(r"\b(?:at|in|for)\s+")
 _LEAD = r"(?:[A-Z][\w'&-]*|(?:St|Mt|Ft)\.)"
+_FIRST_LEAD = r"[A-Z](?<!\w[A-Z])(?:[\w'&-]*|(?<=[SMF])t\.)"
+"""The same where a word begins; with a set of letters first, all others are passed over at once."""
 _JOINING = r"(?:[ ]+(?:of|the|and|at|&|for|in)(?=[ ]+[A-Z]))"
 _FACILITY_PATTERN = re.compile(
-    rf"(?P<lead>\b{_LEAD}{_JOINING}?(?:[ ]+{_LEAD}{_JOINING}?){{0,5}}[ ]+)(?P<kind>(?i:(?=[ac-ehij-np-su])(?:{_FACILITY})))\b(?:["
-    rf" ]+of[ ]+{_CITY})?"
+    rf"(?P<lead>{_FIRST_LEAD}{_JOINING}?(?:[ ]+{_LEAD}{_JOINING}?){{0,5}}[ ]+)"
+    rf"(?P<kind>(?i:(?=[ac-ehij-np-su])(?:{_FACILITY})))\b(?:[ ]+of[ ]+{_CITY})?"
 )
 
 

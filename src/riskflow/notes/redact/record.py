@@ -244,8 +244,8 @@ def readable(identifiers: pl.DataFrame) -> pl.DataFrame:
     return identifiers.select("patient_id", "kind", "part", "value").with_columns(
         lower.alias("text"),
         lower.str.extract_all(r"[a-z]+|\d+").alias("words"),
-        lower.str.replace_all(r"\D", "").alias("digits"),
-        lower.str.replace_all("[^a-z0-9]", "").alias("compact"),
+        lower.str.replace_all("[^0-9]+", "").alias("digits"),
+        lower.str.replace_all("[^a-z0-9]+", "").alias("compact"),
     )
 
 
@@ -254,7 +254,7 @@ def mentioned(values: pl.DataFrame, notes: pl.DataFrame) -> pl.DataFrame:
 
     Whatever way they are written, without what separates them they are in the text without what separates it.
     """
-    hay = pl.col("text").str.join("\n").str.to_lowercase().str.replace_all("[^a-z0-9]", "").alias("hay")
+    hay = pl.col("text").str.join("\n").str.to_lowercase().str.replace_all("[^a-z0-9]+", "").alias("hay")
     held = values.with_row_index("row").join(notes.group_by("patient_id").agg(hay), on="patient_id")
     digits = pl.col("digits")
     bare = digits.str.strip_chars_start("0")
