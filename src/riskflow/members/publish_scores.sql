@@ -1,5 +1,3 @@
--- components is written as text and read as JSON by the table: a map made of each row's lists costs twice as much.
--- Variables are names of CMS (letters, digits, underscores); a name that had to be escaped fails the insert.
 DELETE FROM main_runs.risk_scores WHERE run_id = $run_id;
 INSERT INTO main_runs.risk_scores BY NAME
 SELECT
@@ -10,7 +8,5 @@ SELECT
         model_version: model_version, sex: sex, age_last: age_last, enrolled_days: enrolled_days,
         enrolment_duration: enrolment_duration, csr_factor: csr_factor
     }) AS details,
-    ('{' || array_to_string(
-        list_transform(list_zip(variables, coefficients), lambda pair: concat('"', pair[1], '":', pair[2])), ','
-    ) || '}') AS components
+    to_json(map(variables, coefficients)) AS components
 FROM read_parquet($path);
