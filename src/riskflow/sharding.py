@@ -13,7 +13,7 @@ from pathlib import Path
 
 import polars as pl
 
-from riskflow import artifacts, duck
+from riskflow import artifacts
 from riskflow.contracts.base import Contract
 from riskflow.errors import RiskflowError
 from riskflow.files import write_text
@@ -35,6 +35,8 @@ def buckets(keys: pl.Series, count: int) -> pl.Series:
     """
     if keys.dtype.is_integer():
         return (keys % count).cast(pl.UInt32).alias("bucket")
+    from riskflow import duck  # a tenth of a second that most programs need not pay
+
     with duck.connect() as connection:
         connection.register("keyed", pl.DataFrame({"key": keys}))
         relation = connection.sql(_BUCKET_OF_TEXT, params=[count])
