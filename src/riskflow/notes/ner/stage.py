@@ -21,7 +21,7 @@ from riskflow.notes.templates.markup import Labelled
 from riskflow.notes.templates.vocabulary import Half, vocabulary
 from riskflow.receipts import Receipt
 
-SIZES: dict[Literal["small", "full"], tuple[int, int]] = {"small": (16_000, 3), "full": (90_000, 5)}
+SIZES: dict[Literal["small", "full"], tuple[int, int]] = {"small": (16_000, 2), "full": (90_000, 5)}
 """Size → sentences to train on, passes over them."""
 _TEST_SENTENCES = 6_000
 _SMALL_SHARE = 3
