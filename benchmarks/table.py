@@ -13,7 +13,8 @@ PAGE = REPOSITORY / "docs" / "benchmarks.md"
 HEAD = """# Benchmarks
 
 `make bench` measures and writes `benchmarks/out/*.json`; `python -m benchmarks --table` makes this page from those
-files. The numbers are one run's on one machine of 2 cores; a ratio's two sides are measured in the same run.
+files. The numbers are one run's on one machine of 2 cores; a ratio's two sides are measured in the same run. That
+machine was not always as fast, nor always idle (`load average`): look at the ratios.
 """
 GIB = 1 << 30
 
