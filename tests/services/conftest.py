@@ -1,43 +1,32 @@
 """One server of each kind per test process."""
 
-import time
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from riskflow.config.publish import PostgresSection
+from tests.services.needs import running
 from tests.services.neo4j_server import Neo4jServer
 from tests.services.postgres_server import PostgresServer
-from tests.services.publishing import section_of
+from tests.services.publishing import fresh_database, section_of
 
 
 @pytest.fixture(scope="session")
 def neo4j_server() -> Iterator[Neo4jServer]:
-    server = Neo4jServer()
-    try:
-        server.start()
+    with running(Neo4jServer()) as server:
         yield server
-    finally:
-        server.stop()
 
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
-    server = PostgresServer()
-    try:
-        server.start()
+    with running(PostgresServer()) as server:
         yield server
-    finally:
-        server.stop()
 
 
 @pytest.fixture
 def database(postgres_server: PostgresServer) -> Iterator[str]:
-    name = f"test_{time.monotonic_ns()}"
-    with postgres_server.connect() as connection:
-        connection.execute(f"CREATE DATABASE {name}")
+    with fresh_database(postgres_server, "test") as name:
         yield name
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture

@@ -1,6 +1,8 @@
 """Publishing scores into a database of the test's own."""
 
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from riskflow.config.members_runs import MembersRunsSection
@@ -15,6 +17,16 @@ from riskflow.receipts import Receipt
 from tests.services.postgres_server import PostgresServer
 
 ROWS = 500
+
+
+@contextmanager
+def fresh_database(server: PostgresServer, prefix: str) -> Iterator[str]:
+    """Make a database for the block and drop it after, whoever is still connected."""
+    name = f"{prefix}_{time.monotonic_ns()}"
+    with server.connect() as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+        yield name
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def section_of(server: PostgresServer, database: object, **changes: object) -> PostgresSection:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.services.needs import free_port
+from tests.services.needs import free_port, running
 from tests.services.s3_server import S3Server
 from tests.services.test_workflow_servers import SMALL
 from tests.workflow.harness import Run, Workspace
@@ -17,12 +17,8 @@ pytestmark = pytest.mark.service
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[S3Server]:
-    server = S3Server()
-    try:
-        server.start()
+    with running(S3Server()) as server:
         yield server
-    finally:
-        server.stop()
 
 
 @pytest.fixture(scope="module")

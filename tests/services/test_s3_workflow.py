@@ -14,6 +14,7 @@ import yaml
 from riskflow.providers.demo import DemoSpec
 from riskflow.providers.demo_files import write_demo
 from riskflow.providers.demo_layout import sources
+from tests.services.needs import running
 from tests.services.s3_server import S3Server
 from tests.services.test_workflow_servers import SMALL
 from tests.workflow.harness import Run, Workspace, executed
@@ -71,12 +72,8 @@ class Cloud:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[S3Server]:
-    server = S3Server()
-    try:
-        server.start()
+    with running(S3Server()) as server:
         yield server
-    finally:
-        server.stop()
 
 
 @pytest.fixture(scope="module")

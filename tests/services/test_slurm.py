@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from tests.paths import REPOSITORY
-from tests.services.needs import free_port
+from tests.services.needs import free_port, running
 from tests.services.slurm_server import SlurmServer
 from tests.services.test_workflow_servers import SCORES, SMALL
 from tests.workflow.harness import Run, Workspace, executed
@@ -28,12 +28,8 @@ MATCHES = "results/providers/exclusion_candidates.parquet"
 
 @pytest.fixture(scope="module")
 def slurm() -> Iterator[SlurmServer]:
-    server = SlurmServer()
-    try:
-        server.start()
+    with running(SlurmServer()) as server:
         yield server
-    finally:
-        server.stop()
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 
 from riskflow.members.warehouse import TARGETS
 from tests.services.postgres_server import PostgresServer
+from tests.services.publishing import fresh_database
 from tests.services.test_postgres_tracks import NOTES, same_rows
 from tests.workflow.harness import Workspace, executed
 from tests.workflow.members_workspace import DEFINITIONS
@@ -32,11 +32,8 @@ OVERLAY = {
 
 @pytest.fixture(scope="module")
 def database(postgres_server: PostgresServer) -> Iterator[str]:
-    name = f"tracks_{time.monotonic_ns()}"
-    with postgres_server.connect() as connection:
-        connection.execute(f"CREATE DATABASE {name}")
+    with fresh_database(postgres_server, "tracks") as name:
         yield name
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture(scope="module")

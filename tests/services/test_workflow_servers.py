@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from riskflow.providers.graph.neo4j import Neo4jGraph
 from tests.services.neo4j_server import Neo4jServer
 from tests.services.ownership import ownership
 from tests.services.postgres_server import PostgresServer
+from tests.services.publishing import fresh_database
 from tests.workflow.harness import Run, Workspace
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]
@@ -39,11 +39,8 @@ def embedded(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 
 @pytest.fixture(scope="module")
 def database(postgres_server: PostgresServer) -> Iterator[str]:
-    name = f"workflow_{time.monotonic_ns()}"
-    with postgres_server.connect() as connection:
-        connection.execute(f"CREATE DATABASE {name}")
+    with fresh_database(postgres_server, "workflow") as name:
         yield name
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture(scope="module")

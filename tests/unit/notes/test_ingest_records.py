@@ -3,7 +3,6 @@
 import json
 
 import orjson
-import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,7 +13,6 @@ from riskflow.notes.demo import demo_records
 from riskflow.notes.demo_files import BROKEN, DIRT, write_demo
 from riskflow.notes.ingest import spill
 from riskflow.notes.ingest.typed import _list_series
-from riskflow.sharding import buckets
 from tests.unit.notes.ingest_files import OBSERVATION, PATIENT, RECORD, heights, load, load_json
 
 
@@ -178,12 +176,6 @@ def test_the_limit_of_open_files_is_raised_as_far_as_needed(tmp_path, monkeypatc
     spill.Spill(tmp_path, 2)
     spill.Spill(tmp_path, 400)
     assert asked == [(3 * 400 + 64, 4096)]
-
-
-def test_rows_go_to_the_shards_that_every_other_stage_looks_in():
-    keys = pl.Series("patient_id", [f"patient-{n}-é" for n in range(500)] * 2 + ["", "x"])
-    for count in (1, 2, 1009):
-        assert spill.shard_numbers(keys, count).equals(buckets(keys, count))
 
 
 @settings(deadline=None)

@@ -6,7 +6,6 @@ All rows of a patient go to the patient's shard. Repeated keys are found over al
 
 from __future__ import annotations
 
-import hashlib
 import resource
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ import pyarrow as pa
 from riskflow.contracts.notes_sources import SOURCE_TABLES
 from riskflow.errors import RiskflowError
 from riskflow.notes.ingest.typed import LINE, SOURCE
+from riskflow.sharding import buckets
 
 SOURCE_RANK = "__rank"
 _FILES_BESIDE = 64
@@ -60,7 +60,7 @@ class Spill:
         ranked = rows.with_columns(
             pl.col(SOURCE).replace_strict(ranks, return_dtype=pl.Int64).alias(SOURCE_RANK)
         )
-        numbered = ranked.with_columns(shard_numbers(rows["patient_id"], self.shards))
+        numbered = ranked.with_columns(buckets(rows["patient_id"], self.shards))
         for (shard,), part in numbered.partition_by("bucket", as_dict=True, include_key=False).items():
             self._write(table, int(shard), part)
 
@@ -113,20 +113,6 @@ class Spill:
 
     def _path(self, table: str, shard: int) -> Path:
         return self.folder / f"{table}-{shard}.arrow"
-
-
-def shard_numbers(keys: pl.Series, count: int) -> pl.Series:
-    """Return the shard number (UInt32) of each text, the same as `sharding.buckets` does (a test holds them equal).
-
-    A chunk has few different texts: a connection to a database takes longer than they do.
-    """
-    unique = keys.unique()
-    numbers = [_lower_half(hashlib.md5(key.encode(), usedforsecurity=False)) % count for key in unique]
-    return keys.replace_strict(unique, numbers, return_dtype=pl.UInt32).alias("bucket")
-
-
-def _lower_half(digest: hashlib._Hash) -> int:
-    return int.from_bytes(digest.digest()[8:], "little")
 
 
 def _allow_open_files(count: int) -> None:
