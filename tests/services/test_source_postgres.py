@@ -16,6 +16,7 @@ from riskflow.errors import RiskflowError
 from riskflow.sources import postgres_copy
 from riskflow.sources.postgres import Export, changes, export
 from tests.services.postgres_server import PostgresServer
+from tests.services.publishing import fresh_database
 
 pytestmark = pytest.mark.service
 COLUMNS = {name: name for name in ("npi", "label", "paid", "share", "ok", "day", "updated_at", "tags")}
@@ -36,13 +37,10 @@ FROM generate_series(1, 1000) AS n
 
 @pytest.fixture
 def database(postgres_server: PostgresServer) -> Iterator[str]:
-    name = f"source_{time.monotonic_ns()}"
-    with postgres_server.connect() as connection:
-        connection.execute(f"CREATE DATABASE {name}")
+    with fresh_database(postgres_server, "source") as name:
         with postgres_server.connect(name) as inside:
             inside.execute(MAKE)
         yield name
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-import time
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,8 +21,11 @@ from riskflow.providers.demo_files import write_demo
 from riskflow.providers.demo_layout import FILES, NEW_NAMES, OLD_NAMES, sources
 from riskflow.providers.ingest import ingest
 from riskflow.providers.source_tables import TABLES
+from tests.services.needs import wait_until
 from tests.services.postgres_server import PostgresServer
+from tests.services.publishing import fresh_database
 from tests.workflow.harness import Workspace, executed
+from tests.workflow.test_resume import start, wait_for_program
 
 pytestmark = pytest.mark.service
 SCORES = "providers/scores.parquet"
@@ -70,11 +74,9 @@ def insert(connection: psycopg.Connection, name: str, frame: pl.DataFrame) -> No
 
 @pytest.fixture(scope="module")
 def database(postgres_server: PostgresServer) -> Iterator[str]:
-    name = f"raw_{time.monotonic_ns()}"
-    with postgres_server.connect() as connection:
-        connection.execute(f"CREATE DATABASE {name}")
+    with fresh_database(postgres_server, "raw") as name:
         yield name
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    with postgres_server.connect() as connection:
         connection.execute("DROP ROLE IF EXISTS raw_reader")
 
 
@@ -247,3 +249,49 @@ def test_a_watched_database_is_exported_when_it_changed(
     refused = workspace.snakemake("--dry-run", env={"RISKFLOW_POSTGRES_PASSWORD": "not-it-3b9f"})
     assert refused.status != 0 and "refuses user raw_reader" in refused.text
     assert "not-it-3b9f" not in refused.text
+
+
+@pytest.mark.slow
+def test_an_exporter_killed_in_mid_run_is_done_again(
+    from_postgres: Workspace,
+    server: psycopg.Connection,
+    postgres_server: PostgresServer,
+    database: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Somebody locks the payments, so that the registry's new file is there already when it is killed."""
+    monkeypatch.setenv("RISKFLOW_POSTGRES_PASSWORD", SECRET)
+    undisturbed, workspace = (from_postgres.copy(tmp_path / name) for name in ("undisturbed", "killed"))
+    server.execute("UPDATE raw.registry SET changed_at = now() WHERE id = 7")
+    server.execute("DELETE FROM raw.payments WHERE id BETWEEN 100 AND 120")
+    for each in (undisturbed, workspace):
+        each.overlay["providers"]["source"]["postgres"]["as_of"] = "killed"
+    run(undisturbed)
+    assert workspace.plan("providers")["providers_export"] == 1
+    before = exported(workspace)
+    assert exported(undisturbed) != before
+    with postgres_server.connect(database) as other, other.transaction():
+        other.execute("LOCK TABLE raw.payments IN ACCESS EXCLUSIVE MODE")
+        disturbed = start(workspace)
+        exporter = wait_for_program(disturbed, "providers_export.py")
+        wait_until(lambda: waiting_for_locks(server) == 1, 30, "the exporter at the payments")
+        assert exported(workspace) != before, "the registry is not exported yet"
+        os.kill(exporter, signal.SIGKILL)
+        assert disturbed.wait() != 0
+    assert exported(workspace) == before, "the files of the export before belong together"
+    assert not workspace.path("providers/receipts/export.json").exists()
+    assert run(workspace)["providers_export"] == 1
+    assert exported(workspace) == exported(undisturbed)
+    assert workspace.path(SCORES).read_bytes() == undisturbed.path(SCORES).read_bytes()
+
+
+def exported(workspace: Workspace) -> dict[str, bytes]:
+    """Return name → content of what the export has made, half-written files too."""
+    return {path.name: path.read_bytes() for path in workspace.path("providers/source").iterdir()}
+
+
+def waiting_for_locks(server: psycopg.Connection) -> int:
+    query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND usename = 'raw_reader'"
+    (sessions,) = server.execute(query).fetchone() or (0,)
+    return int(sessions)

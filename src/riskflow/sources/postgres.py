@@ -62,8 +62,12 @@ def export(section: PostgresSource, tables: Sequence[Export], watermarks: Path) 
     """Write every table's file as of one snapshot and return what was done, by table.
 
     The same rows give the same bytes, whether they came at once or in increments. Raises RiskflowError; then
-    no file has changed but whole new ones, and the next export is right again.
+    no file has changed but whole new ones, and the next export is right again. What an export that was killed
+    left half-written, under names that nothing reads, is removed first.
     """
+    for path in (*(table.output for table in tables), watermarks):
+        for unfinished in path.parent.glob(f".{path.name}.*.tmp"):
+            unfinished.unlink()
     return retried(lambda: _export_once(section, tables, watermarks), section, "exporting")
 
 
