@@ -11,17 +11,22 @@ OWNER_VARIABLE = "RISKFLOW_OWNER_PID"
 COPIES_VARIABLE = "RISKFLOW_LOCAL_COPIES"
 """Environment variable with the folder of local copies, where a storage provider keeps the workflow's files."""
 
+KERNEL_VARIABLE, KERNEL = "OPENBLAS_CORETYPE", "Haswell"
+"""numpy's OpenBLAS picks its code by the processor, and with it the last bits of sums, by which a trained model becomes
+another. So it is told: code for any processor with AVX2, which polars needs as well; other families ignore it."""
+
 
 def prepare_environment(checkout: Path, umask: str, local_copies: str = "") -> None:
     """Let jobs find riskflow in this checkout and the Python that runs Snakemake, and keep what they make private.
 
     `umask` is octal text: 027 gives files 0640 and folders 0750. RISKFLOW_OWNER_PID tells a job which process
     owns the run, so that a run whose owner died is not told as running. `local_copies` is the folder that
-    `workflow_path` takes away.
+    `workflow_path` takes away. Matrices are multiplied by the same code on every machine, so that bytes are the same.
     """
     os.umask(int(umask, 8))
     os.environ.setdefault(OWNER_VARIABLE, str(os.getpid()))
     os.environ[COPIES_VARIABLE] = local_copies
+    os.environ.setdefault(KERNEL_VARIABLE, KERNEL)
     _prepend("PYTHONPATH", str(checkout / "src"))
     _prepend("PATH", str(Path(sys.executable).parent))
 
@@ -30,6 +35,13 @@ def workflow_path(path: Path) -> str:
     """Return the path of a file as the rules name it, so that a receipt is the same with a storage provider."""
     copies = os.environ.get(COPIES_VARIABLE, "")
     return str(path.relative_to(copies) if copies and path.is_relative_to(copies) else path)
+
+
+def local_copy(path: Path) -> Path:
+    """Return where a job has a file of the workflow that its config names: the local copy, if there is one."""
+    copies = os.environ.get(COPIES_VARIABLE, "")
+    copy = Path(copies, path)
+    return copy if copies and copy.is_file() else path
 
 
 def _prepend(variable: str, folder: str) -> None:

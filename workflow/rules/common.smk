@@ -111,6 +111,8 @@ def source_files(track, table, made):
     source = getattr(CONFIG, track).source
     if source.kind != "files":
         return made
+    if ELSEWHERE:
+        return []
     pattern = getattr(source, table).path
     found = sorted(glob(pattern))
     if not found:

@@ -35,7 +35,6 @@ rule members_ingest:
         spans=member_source("current", "spans"),
         diagnoses=member_source("current", "diagnoses"),
         drugs=member_source("current", "drugs"),
-        variants=model_variants("current"),
     output:
         spans=f"{M}/current/spans.parquet",
         diagnoses=f"{M}/current/diagnoses.parquet",
@@ -55,14 +54,13 @@ rule members_ingest:
     params:
         *members_stage("ingest", "current"),
         *member_source_digests("current"),
-        tables_digest(model_variants("current")),
+        *model_variants("current"),
         year_of("current"),
     message:
         "Read and validate this year's members"
     shell:
         "POLARS_MAX_THREADS={threads} python workflow/scripts/members_ingest.py"
         " --spans-source {input.spans:q} --diagnoses-source {input.diagnoses:q} --drugs-source {input.drugs:q}"
-        " --variants {input.variants:q}"
         " --spans {output.spans:q} --diagnoses {output.diagnoses:q} --drugs {output.drugs:q}"
         " --quarantine {output.quarantine:q}"
         " --receipt {output.receipt:q} --params {params:q} 2>&1 | tee {log:q} >&2"
@@ -97,7 +95,6 @@ rule members_record:
         spans=f"{M}/current/spans.parquet",
         diagnoses=f"{M}/current/diagnoses.parquet",
         drugs=f"{M}/current/drugs.parquet",
-        tables=model_tables("current"),
     output:
         run=f"{M}/current/run.parquet",
         receipt=f"{M}/receipts/record_current.json",
@@ -114,14 +111,14 @@ rule members_record:
         *stage("members.record"),
         *run_code("score"),
         *ELIGIBLE,
-        tables_digest(*model_tables("current")),
-        MEMBER_WAREHOUSE,
+        *model_tables("current"),
+        warehouse,
     message:
         "Record that the run over this year's members has started"
     shell:
         "POLARS_MAX_THREADS={threads} python workflow/scripts/members_record.py"
         " --spans {input.spans:q} --diagnoses {input.diagnoses:q} --drugs {input.drugs:q}"
-        " --tables {input.tables:q} --program workflow/scripts/members_score.py --output {output.run:q}"
+        " --program workflow/scripts/members_score.py --output {output.run:q}"
         " --receipt {output.receipt:q} --params {params:q} 2>&1 | tee {log:q} >&2"
 
 
@@ -193,7 +190,6 @@ rule members_score:
         spans=ancient(f"{M}/shards/current/spans/{{shard}}.parquet"),
         diagnoses=ancient(f"{M}/shards/current/diagnoses/{{shard}}.parquet"),
         drugs=ancient(f"{M}/shards/current/drugs/{{shard}}.parquet"),
-        tables=model_tables("current"),
         plan=ancient(f"{M}/plan.json"),
     output:
         scores=f"{M}/scored/current/{{shard}}.parquet",
@@ -211,7 +207,7 @@ rule members_score:
     params:
         *members_stage("score", "current"),
         *ELIGIBLE_DIGEST,
-        tables_digest(*model_tables("current")),
+        *model_tables("current"),
         planned("members", "current_spans"),
         planned("members", "current_diagnoses"),
         planned("members", "current_drugs"),
@@ -220,7 +216,7 @@ rule members_score:
     shell:
         "POLARS_MAX_THREADS={threads} python workflow/scripts/members_score.py"
         " --spans {input.spans:q} --diagnoses {input.diagnoses:q} --drugs {input.drugs:q}"
-        " --tables {input.tables:q} --output {output.scores:q} --rejected {output.rejected:q}"
+        " --output {output.scores:q} --rejected {output.rejected:q}"
         " --receipt {output.receipt:q} --params {params:q} 2>&1 | tee {log:q} >&2"
 
 

@@ -28,19 +28,18 @@ COMPARED = HAS_PRIOR or bool(AGAINST)
 MEMBER_DEFINITIONS = MEMBERS.decomposition.definitions
 
 
-def names_prior(path):
-    """Whether a definitions file names last year's members; a faulty one is told of by the stage that reads it."""
+def named_by_definitions():
+    """What the definitions name: data sets and runs; nothing of a faulty file, which the stage that reads it tells of."""
     try:
-        return "prior" in data_sets(load_definitions(Path(path)))
+        found = load_definitions(Path(MEMBER_DEFINITIONS))
     except RiskflowError:
-        return False
+        return set()
+    return data_sets(found) | {one.run for one in found.scenarios.values() if one.run}
 
 
-DECOMPOSED = bool(MEMBER_DEFINITIONS) and (
-    HAS_PRIOR or not names_prior(MEMBER_DEFINITIONS)
-)
+NAMED = named_by_definitions() if MEMBER_DEFINITIONS else set()
+DECOMPOSED = bool(MEMBER_DEFINITIONS) and (HAS_PRIOR or "prior" not in NAMED)
 TRANSFERRED = MEMBERS.transfers.enabled
-MEMBER_WAREHOUSE = f"path.warehouse_file={RESULTS}/warehouse.duckdb"
 COMPARISON_FILES = [
     f"{M}/comparison/{name}.parquet" for name in ("members", "summary", "bins", "moved")
 ]
@@ -86,7 +85,9 @@ def member_source(data_set, table):
     """The file of a raw table: what the demo generates, or the user's own."""
     if MEMBERS.source.kind == "demo":
         return f"{M}/{data_set}/source/{table}.parquet"
-    return ancient(member_source_path(data_set, table))
+    if ELSEWHERE:
+        return []
+    return ancient(on_this_machine(member_source_path(data_set, table)))
 
 
 def member_source_path(data_set, table):
@@ -103,7 +104,7 @@ def member_source_path(data_set, table):
 
 def member_source_digests(data_set):
     """Params with the digests of the user's raw tables; the demo's are outputs of a rule."""
-    if MEMBERS.source.kind == "demo":
+    if MEMBERS.source.kind == "demo" or ELSEWHERE:
         return []
     return [
         f"data.{table}={source_digest(Path(member_source_path(data_set, table)), SOURCE_DIGESTS)}"
@@ -116,26 +117,38 @@ def year_of(data_set):
 
 
 def model_tables(data_set):
-    """The files of the CMS set that scores a data set, by relative paths: a moved checkout makes nothing stale."""
+    """Params with the CMS set that scores a data set."""
     section = MEMBERS.prior if data_set == "prior" else MEMBERS.model
-    found = cms_files(benefit_year(data_set), section.vintage)
-    return [ancient(relpath(path)) for path in found]
+    return cms_tables("tables", *cms_files(benefit_year(data_set), section.vintage))
 
 
 def model_variants(data_set):
-    """The HIOS variants of a data set's benefit year: those of its newest release, whichever of them scores."""
-    path = cms_folder(benefit_year(data_set)) / "csr_variants.parquet"
-    return ancient(relpath(path))
+    """Params with the HIOS variants of a benefit year: those of its newest release, whichever of them scores."""
+    return cms_tables(
+        "variants", cms_folder(benefit_year(data_set)) / "csr_variants.parquet"
+    )
+
+
+def all_sets():
+    """Params with every CMS set that there is."""
+    return cms_tables("tables", *sorted(PACKAGED.glob("*/*.*")))
 
 
 @cache
-def tables_digest(*files):
-    """A param with one digest over CMS tables, by set, name and content; their dates count for nothing."""
+def cms_tables(option, *files):
+    """Params that hand CMS tables to a stage: the first file, which tells where the others are, and one digest.
+
+    The tables come with the code, to other machines too, and are no inputs. The digest is over set, name and content:
+    their dates count for nothing. Relative, so that a moved checkout makes nothing stale.
+    """
     told = [
         (path.parent.name, path.name, sha256(path.read_bytes()).hexdigest())
-        for path in map(Path, sorted(files))
+        for path in sorted(files)
     ]
-    return f"data.cms_tables={sha256(repr(told).encode()).hexdigest()}"
+    return [
+        f"path.{option}={relpath(files[0])}",
+        f"data.cms_tables={sha256(repr(told).encode()).hexdigest()}",
+    ]
 
 
 def user_file(option, path, key):
@@ -155,14 +168,18 @@ def run_code(program):
     return [p for p in stage(f"members.{program}") if p.startswith("code.")]
 
 
-def published(part):
-    """Params that hand the identity of a run to the publisher, where there is one."""
-    there = {
-        "prior": HAS_PRIOR,
-        "comparison": COMPARED,
-        "decomposition": DECOMPOSED,
-    }[part]
-    return [f"path.{part}={M}/{part}/run.parquet"] if there else []
+# The runs beside this year's that are published, where there are such, and how the publishers are given them.
+OTHER_RUNS = [
+    *(["prior"] if HAS_PRIOR else []),
+    *(["comparison"] if COMPARED else []),
+    *(["decomposition"] if DECOMPOSED else []),
+]
+GIVEN_RUNS = "".join(f" --{name} {{input.{name}:q}}" for name in OTHER_RUNS)
+
+
+def other_run(name):
+    """The identity of a run beside this year's as an input, where there is one."""
+    return [f"{M}/{name}/run.parquet"] if name in OTHER_RUNS else []
 
 
 def against_file(name):
@@ -215,4 +232,11 @@ MEMBER_RECEIPTS = [
     *(["compare"] if COMPARED else []),
     *(["decompose"] if DECOMPOSED else []),
 ]
-ALL_SETS = sorted(relpath(path) for path in PACKAGED.glob("*/*.*"))
+# The warehouse is a file of one machine; so a decomposition stays there that names a run of other days.
+stays_here("members_record", "members_publish")
+if HAS_PRIOR:
+    stays_here("members_record_prior")
+if AGAINST:
+    stays_here("members_earlier")
+if DECOMPOSED and NAMED - {"current", "prior"}:
+    stays_here("members_decompose")

@@ -23,7 +23,6 @@ use rule members_ingest as members_ingest_prior with:
         spans=member_source("prior", "spans"),
         diagnoses=member_source("prior", "diagnoses"),
         drugs=member_source("prior", "drugs"),
-        variants=model_variants("prior"),
     output:
         spans=f"{M}/prior/spans.parquet",
         diagnoses=f"{M}/prior/diagnoses.parquet",
@@ -37,7 +36,7 @@ use rule members_ingest as members_ingest_prior with:
     params:
         *members_stage("ingest", "prior"),
         *member_source_digests("prior"),
-        tables_digest(model_variants("prior")),
+        *model_variants("prior"),
         year_of("prior"),
     message:
         "Read and validate last year's members"
@@ -49,7 +48,6 @@ use rule members_record as members_record_prior with:
         spans=f"{M}/prior/spans.parquet",
         diagnoses=f"{M}/prior/diagnoses.parquet",
         drugs=f"{M}/prior/drugs.parquet",
-        tables=model_tables("prior"),
     output:
         run=f"{M}/prior/run.parquet",
         receipt=f"{M}/receipts/record_prior.json",
@@ -61,8 +59,8 @@ use rule members_record as members_record_prior with:
         *stage("members.record"),
         *run_code("score"),
         *ELIGIBLE,
-        tables_digest(*model_tables("prior")),
-        MEMBER_WAREHOUSE,
+        *model_tables("prior"),
+        warehouse,
     message:
         "Record that the run over last year's members has started"
 
@@ -72,7 +70,6 @@ use rule members_score as members_score_prior with:
         spans=ancient(f"{M}/shards/prior/spans/{{shard}}.parquet"),
         diagnoses=ancient(f"{M}/shards/prior/diagnoses/{{shard}}.parquet"),
         drugs=ancient(f"{M}/shards/prior/drugs/{{shard}}.parquet"),
-        tables=model_tables("prior"),
         plan=ancient(f"{M}/plan.json"),
     output:
         scores=f"{M}/scored/prior/{{shard}}.parquet",
@@ -85,7 +82,7 @@ use rule members_score as members_score_prior with:
     params:
         *members_stage("score", "prior"),
         *ELIGIBLE_DIGEST,
-        tables_digest(*model_tables("prior")),
+        *model_tables("prior"),
         planned("members", "prior_spans"),
         planned("members", "prior_diagnoses"),
         planned("members", "prior_drugs"),

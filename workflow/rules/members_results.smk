@@ -50,7 +50,7 @@ rule members_earlier:
     params:
         *stage("members.earlier"),
         f"path.wanted={AGAINST}",
-        MEMBER_WAREHOUSE,
+        warehouse,
     message:
         "Take an earlier run from the warehouse"
     shell:
@@ -101,7 +101,6 @@ rule members_decompose:
         drugs=expand(f"{M}/{{data_set}}/drugs.parquet", data_set=DATA_SETS),
         runs=[ancient(f"{M}/{data_set}/run.parquet") for data_set in DATA_SETS],
         scores=[f"{M}/scores.parquet", f"{M}/prior/scores.parquet"][: len(DATA_SETS)],
-        tables=[ancient(path) for path in ALL_SETS],
     output:
         effects=DECOMPOSITION_FILES[0],
         definitions=DECOMPOSITION_FILES[1],
@@ -121,19 +120,19 @@ rule members_decompose:
     params:
         *stage("members.decompose"),
         *ELIGIBLE,
-        tables_digest(*ALL_SETS),
+        *all_sets(),
         *user_file(
             "definitions",
             MEMBERS.decomposition.definitions,
             "members.decomposition.definitions",
         ),
-        MEMBER_WAREHOUSE,
+        warehouse,
     message:
         "Decompose the change of scores"
     shell:
         "POLARS_MAX_THREADS={threads} python workflow/scripts/members_decompose.py"
         " --spans {input.spans:q} --diagnoses {input.diagnoses:q} --drugs {input.drugs:q}"
-        " --runs {input.runs:q} --scores {input.scores:q} --tables {input.tables[0]:q}"
+        " --runs {input.runs:q} --scores {input.scores:q}"
         " --program workflow/scripts/members_decompose.py --output {output.effects:q}"
         " --definitions-output {output.definitions:q} --scenarios-output {output.scenarios:q} --run-output {output.run:q}"
         " --receipt {output.receipt:q} --params {params:q} 2>&1 | tee {log:q} >&2"
@@ -148,11 +147,9 @@ rule members_publish:
             f"{M}/current/spans.parquet",
             *(TRANSFER_FILES if TRANSFERRED else []),
         ],
-        runs=[
-            *([f"{M}/prior/run.parquet"] if HAS_PRIOR else []),
-            *([f"{M}/comparison/run.parquet"] if COMPARED else []),
-            *([f"{M}/decomposition/run.parquet"] if DECOMPOSED else []),
-        ],
+        prior=other_run("prior"),
+        comparison=other_run("comparison"),
+        decomposition=other_run("decomposition"),
         prior_tables=(
             [f"{M}/prior/{name}.parquet" for name in ("scores", "rejected", "spans")]
             if HAS_PRIOR
@@ -173,16 +170,14 @@ rule members_publish:
         runtime=grown(10),
     params:
         *stage("members.publish"),
-        *published("prior"),
-        *published("comparison"),
-        *published("decomposition"),
-        MEMBER_WAREHOUSE,
+        warehouse,
     message:
         "Publish the members track into the warehouse"
     shell:
         "POLARS_MAX_THREADS={threads} python workflow/scripts/members_publish.py"
         " --current {input.current:q} --current-tables {input.current_tables:q} --prior-tables {input.prior_tables:q}"
         " --comparison-tables {input.comparison_tables:q} --decomposition-tables {input.decomposition_tables:q}"
+        f"{GIVEN_RUNS}"
         " --receipt {output.receipt:q} --params {params:q} 2>&1 | tee {log:q} >&2"
 
 
@@ -190,7 +185,6 @@ rule members_report:
     input:
         scores=f"{M}/scores.parquet",
         rejected=f"{M}/rejected.parquet",
-        tables=model_tables("current"),
         transfers=TRANSFER_FILES if TRANSFERRED else [],
         comparison=COMPARISON_FILES[1:] if COMPARED else [],
         decomposition=DECOMPOSITION_FILES if DECOMPOSED else [],
@@ -212,12 +206,12 @@ rule members_report:
         runtime=grown(10),
     params:
         *stage("members.report"),
-        tables_digest(*model_tables("current")),
+        *model_tables("current"),
     message:
         "Write the report page"
     shell:
         "POLARS_MAX_THREADS={threads} python workflow/scripts/members_report.py"
-        " --scores {input.scores:q} --rejected {input.rejected:q} --tables {input.tables:q} --transfers {input.transfers:q}"
+        " --scores {input.scores:q} --rejected {input.rejected:q} --transfers {input.transfers:q}"
         " --comparison {input.comparison:q} --decomposition {input.decomposition:q} --quarantine {input.quarantine:q}"
         " --receipts {input.receipts:q} --output {output.page:q}"
         " --receipt {output.receipt:q} --params {params:q} 2>&1 | tee {log:q} >&2"

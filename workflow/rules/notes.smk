@@ -165,6 +165,7 @@ rule notes_redact:
     message:
         "Redact the notes of shard {wildcards.shard}"
     shell:
+        f"{LOCKED_KEY}"
         "OMP_NUM_THREADS={threads} POLARS_MAX_THREADS={threads} python workflow/scripts/notes_redact.py"
         " --patients {input.patients:q} --encounters {input.encounters:q} --observations {input.observations:q}"
         " --model {input.model:q} --redacted {output.redacted:q} --audit {output.audit:q}"
@@ -201,6 +202,7 @@ rule notes_deidentify:
     message:
         "De-identify the tables and put the redacted notes together"
     shell:
+        f"{LOCKED_KEY}"
         "POLARS_MAX_THREADS={threads} python workflow/scripts/notes_deidentify.py"
         " --patients $(dirname {input.patients[0]:q}) --encounters $(dirname {input.encounters[0]:q})"
         " --observations $(dirname {input.observations[0]:q}) --plan {input.plan:q}"
@@ -219,7 +221,7 @@ rule notes_gate:
         published_encounters=f"{N}/unchecked/encounters.parquet",
         published_observations=f"{N}/unchecked/observations.parquet",
         plan=ancient(f"{N}/plan.json"),
-        canaries=[ancient(CANARIES)] if CANARIES else [],
+        canaries=[ancient(on_this_machine(CANARIES))] if CANARIES else [],
         key=key_inputs(),
     output:
         findings=f"{N}/leaks.parquet",
@@ -245,6 +247,7 @@ rule notes_gate:
     message:
         "Look for leaks by other means"
     shell:
+        f"{LOCKED_KEY}"
         "POLARS_MAX_THREADS={threads} python workflow/scripts/notes_gate.py"
         " --patients $(dirname {input.patients[0]:q}) --encounters $(dirname {input.encounters[0]:q})"
         " --observations $(dirname {input.observations[0]:q}) --plan {input.plan:q}"
@@ -315,7 +318,7 @@ rule notes_publish:
         runtime=grown(10),
     params:
         *stage("notes.publish"),
-        f"path.warehouse_file={RESULTS}/warehouse.duckdb",
+        warehouse,
     message:
         "Publish what passed the leak gate"
     shell:

@@ -11,7 +11,8 @@ SENSITIVE = f"{N}/sensitive"
 NOTES_DEMO = CONFIG.notes.source.kind == "demo"
 DEMO_KEY_FILE = f"{N}/demo.key"
 NOTES_TABLES = ("patients", "encounters", "observations")
-CANARIES = CONFIG.notes.gate.canaries
+# What must be nowhere is told to the gate on the machine that has the file.
+CANARIES = "" if ELSEWHERE else CONFIG.notes.gate.canaries
 # The receipts that say what a run was.
 NOTES_RECEIPTS = ("train", "ingest", "plan", "deidentify", "gate")
 
@@ -35,6 +36,8 @@ def record_sources():
     source = CONFIG.notes.source
     if NOTES_DEMO:
         return [f"{SENSITIVE}/source/records.json"]
+    if ELSEWHERE:
+        return []
     # imported where it is needed: every start of Snakemake reads this file
     from riskflow.notes.ingest.sources import source_files as record_files
 
@@ -42,7 +45,10 @@ def record_sources():
         Path(found) for path in source.paths for found in (sorted(glob(path)) or [path])
     ]
     try:
-        return [ancient(str(path)) for path in record_files(named, source.format)]
+        return [
+            ancient(on_this_machine(str(path)))
+            for path in record_files(named, source.format)
+        ]
     except RiskflowError as error:
         raise WorkflowError(str(error)) from None
 
@@ -63,6 +69,11 @@ def key_mark():
     key_file = CONFIG.notes.policy.key_file
     if NOTES_DEMO and not key_file and not os.environ.get("RISKFLOW_NOTES_KEY"):
         return "demo"
+    if NOTES_DEMO and not key_file and STORAGE:
+        raise WorkflowError(
+            "notes.policy.key_file: RISKFLOW_NOTES_KEY does not reach other machines, which would take the demo's key; "
+            "unset it, or name a file that is at the same path on every machine"
+        )
     from riskflow.notes.pseudonym import DEMO_KEY, key_fingerprint, load_key
 
     try:
@@ -77,6 +88,10 @@ def key_mark():
 
 
 KEY_MARK = key_mark()
+# A storage provider keeps no permissions, and a key that others may read is refused.
+LOCKED_KEY = "chmod 600 {input.key:q} && " if STORAGE and KEY_MARK == "demo" else ""
+# The warehouse is a file of one machine.
+stays_here("notes_publish")
 
 
 def keyed(name):

@@ -35,7 +35,9 @@ if "members" in CONFIG.tracks:
         input:
             current=rules.members_publish.input.current,
             current_tables=rules.members_publish.input.current_tables,
-            runs=rules.members_publish.input.runs,
+            prior=rules.members_publish.input.prior,
+            comparison=rules.members_publish.input.comparison,
+            decomposition=rules.members_publish.input.decomposition,
             prior_tables=rules.members_publish.input.prior_tables,
             comparison_tables=rules.members_publish.input.comparison_tables,
             decomposition_tables=rules.members_publish.input.decomposition_tables,
@@ -57,15 +59,13 @@ if "members" in CONFIG.tracks:
             runtime=grown(60),
         params:
             *stage("members.publish_postgres", "members.publish", "publish.postgres"),
-            *published("prior"),
-            *published("comparison"),
-            *published("decomposition"),
         message:
             "Publish the members track to PostgreSQL"
         shell:
             "POLARS_MAX_THREADS={threads} python workflow/scripts/members_publish_postgres.py"
             " --current {input.current:q} --current-tables {input.current_tables:q} --prior-tables {input.prior_tables:q}"
             " --comparison-tables {input.comparison_tables:q} --decomposition-tables {input.decomposition_tables:q}"
+            f"{GIVEN_RUNS}"
             " --receipts {input.receipts:q}"
             " --receipt {output.receipt:q} --params {params:q} 2>&1 | tee {log:q} >&2"
 

@@ -51,6 +51,10 @@ if CONFIG.providers.graph.backend == "neo4j":
     include: "providers_neo4j.smk"
 
 
+# The warehouse is a file of one machine.
+stays_here("providers_publish")
+
+
 include: "providers_sources.smk"
 include: "providers_scoring.smk"
 include: "providers_results.smk"

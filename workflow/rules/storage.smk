@@ -1,18 +1,29 @@
 """Where the workflow's files are when a storage provider keeps them: objects in a bucket, local copies while a job runs.
 
 Rules name their files as always; Snakemake fetches and stores them. This is for what Snakemake does not do: the plan
-is read while the jobs are planned, and what lies in a folder of this machine stays on this machine.
+is read while the jobs are planned, and what lies in a folder of this machine (the one that Snakemake was started on)
+stays on this machine.
 """
 
 from tempfile import TemporaryDirectory
 from time import monotonic
 
 STORAGE = workflow.storage_registry.default_storage_provider
+# A job on another machine reads the rules too, and has none of the files that stay on this machine.
+ELSEWHERE = bool(STORAGE and workflow.remote_exec)
 PLAN_SECONDS = 2.0
+STAYING = set()
+
+
+def named_folder(text):
+    """The text where it names a folder, else ""."""
+    return text if text and Path(text).is_dir() else ""
+
 
 for key, folder in {
     "providers.previous.run": CONFIG.providers.previous.run,
     "providers.delta.reference": CONFIG.providers.delta.reference,
+    "members.comparison.against": named_folder(CONFIG.members.comparison.against),
 }.items():
     if STORAGE and folder:
         raise WorkflowError(
@@ -21,21 +32,11 @@ for key, folder in {
         )
 
 
-if STORAGE:
-
-    # The warehouse is a file of this machine.
-    localrules:
-        providers_publish,
-
-
-if STORAGE and CONFIG.providers.source.kind == "files":
-
-    # So are the user's own tables.
-    localrules:
-        providers_ingest_registry,
-        providers_ingest_payments,
-        providers_ingest_exclusions,
-        providers_ingest_ownership,
+def stays_here(*rules):
+    """Run rules on this machine where a storage provider keeps the files: they need a file that is not in the bucket."""
+    if STORAGE:
+        STAYING.update(rules)
+        workflow.localrules(*rules)
 
 
 def stored(path):
@@ -61,16 +62,17 @@ def check_storage():
 
 
 def on_this_machine(path):
-    """A file that is never in the bucket, though there may be one."""
+    """A file that is never in the bucket, though there may be one; a job that reads it stays on this machine."""
     return local(path) if STORAGE else path
 
 
 def warehouse(wildcards):
-    """A params function: the warehouse, which is a file of the machine that Snakemake was started on."""
-    allowed = workflow.dag_settings.allowed_rules or ()
-    if STORAGE and workflow.remote_exec and "providers_publish" in allowed:
+    """A params function: the warehouse, which is a file of this machine."""
+    taken = STAYING.intersection(workflow.dag_settings.allowed_rules or ())
+    if ELSEWHERE and taken:
         raise WorkflowError(
-            "a group took a publish rule to another machine, where the warehouse would be lost; leave it out of `groups`"
+            f"a group took {', '.join(sorted(taken))} to another machine, where the warehouse would be lost; "
+            "leave it out of `groups`"
         )
     return f"path.warehouse_file={RESULTS}/warehouse.duckdb"
 

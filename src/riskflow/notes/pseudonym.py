@@ -19,6 +19,7 @@ import polars as pl
 from riskflow.contracts.notes_redacted import PSEUDONYM_LENGTH
 from riskflow.contracts.notes_redacted import PSEUDONYM_LETTERS as LETTERS
 from riskflow.errors import RiskflowError
+from riskflow.jobs import local_copy
 
 KEY_VARIABLE = "RISKFLOW_NOTES_KEY"
 SHORTEST_KEY = 16
@@ -49,15 +50,16 @@ def load_key(key_file: str | Path = "") -> bytes:
 
 
 def _file_key(path: Path) -> bytes:
+    found = local_copy(path)
     try:
-        mode = stat.S_IMODE(path.stat().st_mode)
+        mode = stat.S_IMODE(found.stat().st_mode)
     except FileNotFoundError:
         raise RiskflowError(f"the key file {path} is not there", _CREATE_HINT) from None
     if mode & 0o077:
         raise RiskflowError(
             f"the key file {path} has permissions {mode:04o}: others may read it", f"chmod 600 {path}"
         )
-    return path.read_bytes().strip()
+    return found.read_bytes().strip()
 
 
 def create_key(path: Path, key: bytes = b"") -> None:
