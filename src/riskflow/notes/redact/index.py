@@ -10,10 +10,16 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+import pyarrow as pa
 
-_PIECE = r"[A-Za-z]+(?:['-]+[A-Za-z]+)*'?|[^A-Za-z]+"
-"""A word with its hyphens and apostrophes, or all up to the next word: every character is in one piece."""
+_LETTERS, _JOINERS = np.zeros(256, bool), np.zeros(256, bool)
+_LETTERS[[*range(ord("A"), ord("Z") + 1), *range(ord("a"), ord("z") + 1)]] = True
+_JOINERS[[ord("'"), ord("-")]] = True
+_KINDS = _LETTERS.astype(np.uint8)
+_KINDS[ord("0") : ord("9") + 1] = 2
 
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
 Anchor = frozenset[str] | Callable[[str], bool]
 """The words at which a rule looks: their first letters up to a hyphen or apostrophe, in lower case; or a test."""
 
@@ -23,15 +29,56 @@ def first_part(word: str) -> str:
     return word.partition("-")[0].partition("'")[0]
 
 
-def _numbered(pieces: pl.Series) -> tuple[npt.NDArray[np.int64], pl.Series]:
-    """Return the number of each piece, and the piece of each number."""
-    coded = pieces.cast(pl.Categorical).to_physical().to_numpy()
+def _numbered(words: pl.Series) -> tuple[Ints, list[str]]:
+    """Return the number of each word, and the word of each number."""
+    coded = words.cast(pl.Categorical).to_physical().to_numpy()
     place = np.full(int(coded.max()) + 1, -1, np.int64)
     place[coded] = np.arange(len(coded))
     met = np.flatnonzero(place >= 0)
     number = np.zeros(len(place), np.int64)
     number[met] = np.arange(len(met))
-    return number[coded], pieces.gather(place[met])
+    return number[coded], words.gather(place[met]).to_list()
+
+
+def _borders(data: bytes, raw: npt.NDArray[np.uint8]) -> tuple[Ints, Ints]:
+    """Return where words begin and end: letters, what joins them (hyphens, apostrophes), an apostrophe after them.
+
+    That is `[A-Za-z]+(?:['-]+[A-Za-z]+)*'?`; the last byte is no letter.
+    """
+    letter = _LETTERS[raw]
+    edges = np.flatnonzero(letter[1:] != letter[:-1]) + 1
+    edges = np.concatenate([[0], edges]) if letter[0] else edges
+    first, last = edges[::2], edges[1::2]
+    if not len(first):
+        return first, last
+    joined = _JOINERS[raw[last[:-1]]] & _JOINERS[raw[first[1:] - 1]]
+    for place in np.flatnonzero(joined & (first[1:] - last[:-1] > 2)).tolist():
+        joined[place] = not data[last[place] : first[place + 1]].strip(b"'-")
+    whole = np.concatenate([[True], ~joined, [True]])
+    ends = last[whole[1:]]
+    return first[whole[:-1]], ends + (raw[ends] == ord("'"))
+
+
+def _in_characters(data: bytes, raw: npt.NDArray[np.uint8], *places: Ints) -> tuple[Ints, ...]:
+    """Return places in UTF-8 as numbers of characters."""
+    if data.isascii():
+        return places
+    before = np.cumsum(raw & 0xC0 != 0x80) - 1
+    return tuple(before[place] for place in places)
+
+
+def _row_begins(texts: pl.Series) -> Ints:
+    """Return where each text begins in all of them with a line feed after each, in bytes."""
+    sizes: Ints = texts.str.len_bytes().to_numpy().astype(np.int64) + 1
+    return np.cumsum(sizes) - sizes
+
+
+def _sliced(data: bytes, starts: Ints, ends: Ints) -> pl.Series:
+    """Return the texts between starts and ends, which follow each other in valid UTF-8."""
+    offsets = np.empty(2 * len(starts), np.int64)
+    offsets[::2], offsets[1::2] = starts, ends
+    buffers = (pa.py_buffer(offsets), pa.py_buffer(data))
+    return pl.Series(pa.LargeStringArray.from_buffers(len(offsets) - 1, *buffers)).gather_every(2)
 
 
 @dataclass(frozen=True)
@@ -39,32 +86,30 @@ class WordIndex:
     """The words of texts of canonical text: `words`, the different ones; where each stands by row and offset.
 
     `codes` is the place in `words` of each word that stands somewhere, `rows` the number of its text, `starts` its
-    offset there; in order of row and offset.
+    offset there; in order of row and offset. `after` is the byte after it in UTF-8, a line feed at the end of a text.
     """
 
     words: list[str]
-    codes: npt.NDArray[np.int64]
-    rows: npt.NDArray[np.int64]
-    starts: npt.NDArray[np.int64]
+    codes: Ints
+    rows: Ints
+    starts: Ints
+    after: npt.NDArray[np.uint8]
 
     @classmethod
     def of(cls, texts: pl.Series) -> WordIndex:
         """Return the index of texts (no nulls)."""
-        pieces = texts.str.extract_all(_PIECE)
-        counts = pieces.list.len().to_numpy().astype(np.int64)
-        flat = pieces.explode().drop_nulls()
-        if flat.is_empty():
+        data = "\n".join(texts.to_list()).encode() + b"\n"
+        raw = np.frombuffer(data, np.uint8)
+        starts, ends = _borders(data, raw)
+        if not len(starts):
             nothing = np.zeros(0, np.int64)
-            return cls([], nothing, nothing, nothing)
-        sizes = flat.str.len_chars().to_numpy().astype(np.int64)
-        rows = np.repeat(np.arange(len(texts)), counts)
-        ends = np.cumsum(sizes)
-        before = np.concatenate([[0], ends])[np.cumsum(counts) - counts]
-        starts = ends - sizes - before[rows]
-        codes, unique = _numbered(flat)
-        is_word = unique.str.contains("^[A-Za-z]").to_numpy()
-        kept = is_word[codes]
-        return cls(unique.to_list(), codes[kept], rows[kept], starts[kept])
+            return cls([], nothing, nothing, nothing, raw[:0])
+        codes, words = _numbered(_sliced(data, starts, ends))
+        begins = _row_begins(texts)
+        rows = np.searchsorted(begins, starts, side="right") - 1
+        after = raw[ends]
+        starts, begins = _in_characters(data, raw, starts, begins)
+        return cls(words, codes, rows, starts - begins[rows], after)
 
     @cached_property
     def lower_firsts(self) -> list[str]:
@@ -74,19 +119,81 @@ class WordIndex:
     def only(self, rows: Collection[int]) -> WordIndex:
         """Return the index of some of the texts, which keep their numbers."""
         kept = np.isin(self.rows, np.fromiter(rows, np.int64, len(rows)))
-        return WordIndex(self.words, self.codes[kept], self.rows[kept], self.starts[kept])
+        return WordIndex(self.words, self.codes[kept], self.rows[kept], self.starts[kept], self.after[kept])
 
-    def places(self, anchor: Anchor) -> Iterator[tuple[int, list[int]]]:
-        """Yield (row, offsets) of every text with words that the anchor accepts."""
+    @cached_property
+    def lengths(self) -> Ints:
+        """The length of each word."""
+        return np.fromiter(map(len, self.words), np.int64, len(self.words))
+
+    def ahead(self, found: Ints) -> Ints:
+        """Return the code of the word after each of the found ones in its text, -1 where there is none."""
+        later = np.minimum(found + 1, len(self.codes) - 1)
+        return np.where((later > found) & (self.rows[later] == self.rows[found]), self.codes[later], -1)
+
+    def behind(self, found: Ints) -> Ints:
+        """Return the code of the word before each of the found ones in its text, -1 where there is none."""
+        earlier = np.maximum(found - 1, 0)
+        return np.where((earlier < found) & (self.rows[earlier] == self.rows[found]), self.codes[earlier], -1)
+
+    def adjoining(self, found: Ints) -> Bools:
+        """Return whether one blank alone stands between each of the found words and the next one."""
+        later = np.minimum(found + 1, len(self.codes) - 1)
+        gap = self.starts[later] - self.starts[found] - self.lengths[self.codes[found]]
+        alone: Bools = (self.after[found] == ord(" ")) & (self.ahead(found) >= 0) & (gap == 1)
+        return alone
+
+    def followed_by(self, found: Ints, characters: bytes) -> Bools:
+        """Return whether one of some ASCII characters stands right after each of the found words."""
+        standing: Bools = np.isin(self.after[found], np.frombuffer(characters, np.uint8))
+        return standing
+
+    def told(self, codes: Ints, test: Callable[[str], bool]) -> Bools:
+        """Return what a test says of the word of each code, asked once for each; no to -1."""
+        met = np.zeros(len(self.words) + 1, bool)
+        met[codes] = True
+        met[-1] = False
+        which = np.flatnonzero(met)
+        met[which] = [test(self.words[code]) for code in which.tolist()]
+        return met[codes]
+
+    def places(self, anchor: Anchor, beside: Beside | None = None) -> Iterator[tuple[int, list[int]]]:
+        """Yield (row, offsets) of every text with words that the anchor accepts, and then what stands beside them."""
         if isinstance(anchor, frozenset):
             said = [word in anchor for word in self.lower_firsts]
         else:
             said = [anchor(word) for word in self.words]
         wanted = np.array(said, bool)
         found = np.flatnonzero(wanted[self.codes])
+        found = found[beside(self, found)] if beside and len(found) else found
         if not len(found):
             return
         rows, starts = self.rows[found], self.starts[found].tolist()
         borders = [0, *(np.flatnonzero(np.diff(rows)) + 1).tolist(), len(rows)]
         for first, last in pairwise(borders):
             yield int(rows[first]), starts[first:last]
+
+
+Beside = Callable[[WordIndex, Ints], Bools]
+"""Whether a rule may find anything at words that its anchor accepts: (index, numbers of the words) → yes or no."""
+
+
+class Runs:
+    """Where the runs of letters and the runs of digits of many texts of canonical text are: `[A-Za-z]+|[0-9]+`."""
+
+    def __init__(self, texts: pl.Series) -> None:
+        data = "\n".join(texts.to_list()).encode() + b"\n"
+        raw = np.frombuffer(data, np.uint8)
+        kinds = _KINDS[raw]
+        edges = np.concatenate([[0], np.flatnonzero(kinds[1:] != kinds[:-1]) + 1])
+        runs = np.flatnonzero(kinds[edges])
+        starts, ends = edges[runs], edges[runs + 1]  # the last edge is of a line feed
+        begins = _row_begins(texts)
+        self._first = [*np.searchsorted(starts, begins).tolist(), len(starts)]
+        self._starts, self._ends, self._begins = _in_characters(data, raw, starts, ends, begins)
+
+    def of(self, row: int) -> list[tuple[int, int]]:
+        """Return (start, end) of the runs of a text."""
+        some, begin = slice(self._first[row], self._first[row + 1]), self._begins[row]
+        starts, ends = self._starts[some] - begin, self._ends[some] - begin
+        return list(zip(starts.tolist(), ends.tolist(), strict=True))

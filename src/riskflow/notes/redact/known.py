@@ -7,11 +7,13 @@ name that is also a word ("Will", "Long") goes only with a capital, after a titl
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import polars as pl
 
+from riskflow.notes.redact.index import Runs
 from riskflow.notes.redact.record import (
     PARTICLES,
     SPACED_NUMBER,
@@ -29,6 +31,7 @@ _LOWER_TOKEN = re.compile(r"[a-z]+|\d+")
 _DIGIT_RUN = re.compile(r"\d+(?:[\s().+/_-]{0,3}\d+)*")
 _COMPACT = re.compile(r"(?=[A-Za-z0-9_/.:-]*\d)[A-Za-z0-9]+(?:[-_/.:][A-Za-z0-9]+)*")
 _DIGITS = re.compile(r"\d+")
+_NO_DIGITS = re.compile(r"[^0-9]+")
 _NO_CODE = re.compile(r"[^a-z0-9]")
 _DOTTED = re.compile(r"(?<![A-Za-z])[A-Z]\.\s?[A-Z](?![A-Za-z])")
 _GAP = re.compile(r"[^A-Za-z0-9\n]{0,3}")
@@ -57,14 +60,23 @@ class _Words(NamedTuple):
         return self.text[self.spans[place][1] : self.spans[place + 1][0]]
 
 
-def known_spans(plain: str, known: Known) -> Iterator[tuple[int, int, str, str]]:
-    """Yield (start, end, kind, source) of every known identifier in a canonical text."""
+def known_spans(
+    plain: str, known: Known, spans: Callable[[], list[tuple[int, int]]] | None = None
+) -> Iterator[tuple[int, int, str, str]]:
+    """Yield (start, end, kind, source) of every known identifier in a canonical text.
+
+    `spans` gives the places of its words and numbers, where many texts were asked about theirs at once.
+    """
     lower, keys = _LOWER_TOKEN.findall(plain.lower()), known.keys
     places = [] if keys.isdisjoint(lower) else [at for at, word in enumerate(lower) if word in keys]
-    if places or _DOTTED.search(plain):
-        words = _Words(plain, lower, [match.span() for match in _TOKEN.finditer(plain)])
+    dotted = _DOTTED.search(plain) is not None
+    if places or dotted:
+        told = spans() if spans else [match.span() for match in _TOKEN.finditer(plain)]
+        words = _Words(plain, lower, told)
         yield from _phrase_spans(words, places, known)
-        yield from _name_spans(words, known)
+        # single letters can be known initials only with dots between them
+        names = [at for at, word in enumerate(lower) if len(word) == 1 or word in keys] if dotted else places
+        yield from _name_spans(words, names, known)
     if known.numbers:
         yield from _number_spans(plain, known)
     if known.compact:
@@ -93,10 +105,11 @@ def _phrase_spans(words: _Words, places: Sequence[int], known: Known) -> Iterato
             yield words.spans[place][0], words.spans[end - 1][1], kind, "known:phrase"
 
 
-def _name_spans(words: _Words, known: Known) -> Iterator[tuple[int, int, str, str]]:
+def _name_spans(words: _Words, places: Sequence[int], known: Known) -> Iterator[tuple[int, int, str, str]]:
     named, initials = known.words, known.initials
     reached = 0
-    for place, word in enumerate(words.words):
+    for place in places:
+        word = words.words[place]
         if place < reached or not (word in named or word in initials or len(word) == 1):
             continue
         if _is_name(words, place, known):
@@ -173,6 +186,11 @@ _DOTS = re.compile(r"(?:\.\s?[A-Z]?)+")
 
 def _number_spans(text: str, known: Known) -> Iterator[tuple[int, int, str, str]]:
     for run in _DIGIT_RUN.finditer(text):
+        if run.end() - run.start() < known.shortest_number:
+            continue
+        digits = _NO_DIGITS.sub("", run[0])
+        if not any(number in digits for number in known.numbers):
+            continue
         groups = [(run.start() + m.start(), run.start() + m.end()) for m in _DIGITS.finditer(run[0])]
         for first, (start, _) in enumerate(groups):
             digits = ""
@@ -191,9 +209,10 @@ def detect_known(notes: pl.DataFrame, identifiers: pl.DataFrame) -> pl.DataFrame
     """
     plain = notes.select("patient_id", canonical_series(notes["text"]).alias("text"))
     known = known_by_patient(mentioned(readable(identifiers), plain))
+    runs = Runs(plain["text"])
     return span_frame(
         (row, *span)
         for row, (patient_id, text) in enumerate(plain.iter_rows())
         if patient_id in known
-        for span in known_spans(text, known[patient_id])
+        for span in known_spans(text, known[patient_id], partial(runs.of, row))
     )

@@ -10,6 +10,9 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
+import numpy as np
+
+from riskflow.notes.redact.index import Bools, Ints, WordIndex, first_part
 from riskflow.notes.redact.names import (
     CAPITAL_WORD,
     PARTICLES,
@@ -53,7 +56,15 @@ _BESIDE = frozenset(
     }
     | {"examined", "from", "to"}
 )
+_BESIDE_ENDS = tuple(sorted(_BESIDE))
 _COMMON_SURNAME = 20_000
+_VERBS = frozenset(
+    "report reports reported denies denied state states stated says said complain complains complained present "  # noqa: SIM905
+    "presents presented endorses notes noted c was is has lives called returns returned will agrees agreed understands "
+    "verbalized underwent tolerated requests requested refuses refused took takes came arrived walks recommended "
+    "recommends performed ordered signed reviewed examined".split()
+)
+"""First words of `PERSON_VERBS`."""
 PERSON_VERBS = re.compile(
     r"\s+(?i:reports?|reported|denies|denied|states?|stated|says|said|complains?|complained|presents?|presented|endorses"
     r"|notes|noted|c/o|was\s+(?:seen|admitted|discharged|given|started|brought|referred|evaluated|born|found|told)"
@@ -69,6 +80,24 @@ def may_be_listed(word: str) -> bool:
         return False
     listed = _listed(word)
     return not listed.title and (len(word) == 1 or any(listed))
+
+
+def may_run(index: WordIndex, found: Ints) -> Bools:
+    """Whether `listed_runs` could find a name at words by what stands beside them: see `_may_begin`, `_listed_end`."""
+    codes = index.codes[found]
+    single = index.told(codes, lambda word: len(word) == 1)
+    given = index.told(codes, lambda word: _listed(word).given)
+    surname = index.told(codes, lambda word: _listed(word).surname)
+    pair = index.told(codes, lambda word: _listed(word).any_given) & index.adjoining(found)
+    pair[pair] = index.told(index.ahead(found[pair]), _may_follow_given)
+    verb = surname & index.told(index.ahead(found), lambda word: first_part(word).lower() in _VERBS)
+    beside = surname & index.told(index.behind(found), lambda word: word.lower().endswith(_BESIDE_ENDS))
+    several = given | pair | verb | beside | index.followed_by(found, b",")
+    return np.where(single, index.followed_by(found, b"."), several)
+
+
+def _may_follow_given(word: str) -> bool:
+    return word[0].isupper() and (is_surname(word) or evidence(word) is Evidence.NAME_OR_WORD)
 
 
 def listed_runs(text: str, anchors: Sequence[int]) -> Iterator[tuple[int, int]]:

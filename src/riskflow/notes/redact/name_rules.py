@@ -8,7 +8,14 @@ from functools import cache
 
 import polars as pl
 
-from riskflow.notes.redact.listed_names import listed_runs, lower_case_runs, may_be_listed, preceding_word
+from riskflow.notes.redact.beside import may_label, may_relate
+from riskflow.notes.redact.listed_names import (
+    listed_runs,
+    lower_case_runs,
+    may_be_listed,
+    may_run,
+    preceding_word,
+)
 from riskflow.notes.redact.names import (
     CAPITAL_WORD,
     CREDENTIALS,
@@ -306,11 +313,11 @@ _WORD_START = re.compile(r"(?<![\w-])[A-Za-z]{2,}")
 
 RULES: tuple[Rule | WordRule, ...] = (
     WordRule("name.title", "NAME", _TITLE_SET, _after_title),
-    WordRule("name.label", "NAME", _ends_label, _after_label),
+    WordRule("name.label", "NAME", _ends_label, _after_label, beside=may_label),
     WordRule("name.credential", "NAME", _CREDENTIAL_PARTS, _before_credential),
-    WordRule("name.relation", "NAME", _KIN | _STAFF | _LINKS, _after_relation),
+    WordRule("name.relation", "NAME", _KIN | _STAFF | _LINKS, _after_relation, beside=may_relate),
     Rule("name.phrase", "NAME", _PHRASE_NEEDS, _after_phrase),
-    WordRule("name.listed", "NAME", may_be_listed, listed_runs, tier="list"),
+    WordRule("name.listed", "NAME", may_be_listed, listed_runs, tier="list", beside=may_run),
     WordRule("name.lower_case", "NAME", lower_case_given_names(), lower_case_runs, tier="list"),
     WordRule("eponym", "KEEP", frozenset(_EPONYMS), _eponyms, tier="allow"),
     WordRule("eponym.noun", "KEEP", spelled_out(_NOUN), _before_noun, tier="allow"),

@@ -195,7 +195,7 @@ def initial_before_name(text: str, token: re.Match[str]) -> bool:
     )
 
 
-_BACK = re.compile(
+LAST_TOKEN = re.compile(
     rf"(?P<particles>(?:\b(?i:{PARTICLES})\s+)*)\b(?P<word>{WORD})(?P<dot>\.?)(?P<gap>[ \t]|-|)$"
 )
 
@@ -215,8 +215,8 @@ def run_start(text: str, start: int, *, sure: bool) -> int:
         word = before.rstrip(" \t").rpartition(" ")[2]
         if (not word or word.islower()) and word not in _PARTICLE_ENDS:
             return start
-        token = _BACK.search(before)
-        particles = PARTICLES_BEFORE.search(before) if token is None else None
+        token = last_token(before)
+        particles = PARTICLES_BEFORE.search(before) if token is None and may_end_in_particle(before) else None
         if particles is not None and _is_particle(particles[0]):
             start -= len(before) - particles.start()
             continue
@@ -228,6 +228,31 @@ def run_start(text: str, start: int, *, sure: bool) -> int:
             return start
         start -= len(before) - token.start()
     return start
+
+
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+
+def last_token(before: str) -> re.Match[str] | None:
+    """Return what `LAST_TOKEN` finds; where no particle stands before the last word, it is asked about that alone."""
+    if before[-1:] == "\n":
+        return LAST_TOKEN.search(before)
+    last = before[:-1] if before[-1:] in (" ", "\t", "-") else before
+    last = last[:-1] if last[-1:] == "." else last
+    place = len(last.rstrip(_LETTERS + "'-"))
+    if place == len(last) or last[place:].islower():
+        return None
+    ahead = place and before[place - 1].isspace() and may_end_in_particle(before[:place])
+    return LAST_TOKEN.search(before, 0 if ahead else place)
+
+
+def may_end_in_particle(text: str) -> bool:
+    """Return whether a text can end in a particle and blanks."""
+    words = text.rstrip()
+    if len(words) == len(text):
+        return False
+    word = words[len(words.rstrip(_LETTERS)) :]
+    return word.lower() in _PARTICLE_ENDS or words[-3:].lower() == "st."
 
 
 def _is_particle(text: str) -> bool:

@@ -87,6 +87,11 @@ class Known:
         """Words of which a text must have one to hold a known name or phrase."""
         return frozenset({*self.words, *self.phrases, *self.initials})
 
+    @cached_property
+    def shortest_number(self) -> int:
+        """Digits of the shortest of the numbers."""
+        return min(map(len, self.numbers), default=0)
+
 
 def record_identifiers(
     patients: pl.DataFrame, encounters: pl.DataFrame | None = None, observations: pl.DataFrame | None = None
@@ -263,13 +268,16 @@ def mentioned(values: pl.DataFrame, notes: pl.DataFrame) -> pl.DataFrame:
     )
     day = pl.col("value").str.slice(0, 10).str.to_date("%Y-%m-%d", strict=False)
     forms = pl.any_horizontal(_is_in_hay(day.dt.to_string(form)) for form in (*_DATE_FORMS, "%-m%-d%Y"))
-    second = pl.col("words").list.get(1, null_on_oob=True)
+    first, second, third = (pl.col("words").list.get(n, null_on_oob=True) for n in range(3))
+    neighbours = [first + second, first.replace(_STREET_FORMS) + second]
+    neighbours += [second + third, second + third.replace(_STREET_FORMS)]
+    street = pl.any_horizontal(map(_is_in_hay, neighbours))
     tests = {
         ("number", "address", "place"): number,
         ("telephone",): _is_in_hay(digits.str.tail(SPACED_NUMBER)),
         ("zip",): _is_in_hay(digits.str.head(5)),
         ("date",): forms,
-        ("street",): second.is_null() | second.is_in(list(_STREET_FORMS)) | _is_in_hay(second),
+        ("street",): second.is_null() | second.is_in(list(_STREET_FORMS)) | street,
         ("family", "given", "person"): pl.lit(True),
     }
     kept = [held.filter(pl.col("part").is_in(parts)).filter(test) for parts, test in tests.items()]

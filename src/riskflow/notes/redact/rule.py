@@ -11,7 +11,7 @@ from types import ModuleType
 
 import polars as pl
 
-from riskflow.notes.redact.index import Anchor, WordIndex
+from riskflow.notes.redact.index import Anchor, Beside, WordIndex
 from riskflow.notes.redact.spans import Detection, span_frame
 from riskflow.notes.redact.text import canonical_series
 
@@ -43,7 +43,8 @@ class WordRule:
     """Finds one kind of identifier in canonical text at certain words, which the index of words knows already.
 
     `anchor` says of a word whether to look there, whatever stands beside it; `find` gets a text and the offsets of
-    all such words in it.
+    all such words in it. `beside` leaves out those at which what stands beside the word lets `find` find nothing;
+    where it says no, `find` must neither find anything nor go on otherwise for having looked there.
     """
 
     id: str
@@ -51,6 +52,7 @@ class WordRule:
     anchor: Anchor
     find: Callable[[str, Sequence[int]], Offsets]
     tier: str = "rule"
+    beside: Beside | None = None
 
     @property
     def source(self) -> str:
@@ -93,11 +95,11 @@ class RuleDetector:
         by_word = [rule for rule in self.rules if isinstance(rule, WordRule)]
         protecting = [rule for rule in by_word if self.sparing and rule.tier == "allow"]
         parts = [_rows(patterns[i : i + _GROUP], column, plain) for i in range(0, len(patterns), _GROUP)]
-        parts += [_word_rows(rule, plain, index) for rule in by_word if rule not in protecting]
+        parts += [word_spans(rule, plain, index) for rule in by_word if rule not in protecting]
         rows = [row for part in parts for row in part]
         if protecting and rows:
             some = index.only({row[0] for row in rows})
-            rows += [row for rule in protecting for row in _word_rows(rule, plain, some)]
+            rows += [row for rule in protecting for row in word_spans(rule, plain, some)]
         return Detection(span_frame(rows))
 
 
@@ -119,10 +121,11 @@ def _rows(
                 yield text_id, start, end, rule.kind, rule.source
 
 
-def _word_rows(
+def word_spans(
     rule: WordRule, plain: Sequence[str], index: WordIndex
 ) -> Iterator[tuple[int, int, int, str, str]]:
-    for text_id, starts in index.places(rule.anchor):
+    """Yield (text_id, start, end, kind, source) of what a rule finds at its words in canonical texts."""
+    for text_id, starts in index.places(rule.anchor, rule.beside):
         for start, end in rule.find(plain[text_id], starts):
             yield text_id, start, end, rule.kind, rule.source
 
