@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -33,6 +33,22 @@ def fingerprint(program: Path, memory: Path | None = None) -> dict[str, str]:
         queue.extend((name, path) for name, path in imported if path is not None)
     known.save()
     return dict(sorted(modules.items()))
+
+
+def by_package(modules: Mapping[str, str]) -> dict[str, str]:
+    """Return package → one hash over its modules in a fingerprint; programs and packages at the top are their own."""
+    parts: dict[str, list[str]] = {}
+    for module, digest in sorted(modules.items()):
+        package = module if module.endswith(".py") or module in _parents(modules) else module.rpartition(".")[0]
+        parts.setdefault(package, []).append(f"{module}={digest}")
+    return {
+        package: hashlib.sha256("\n".join(lines).encode()).hexdigest()[:_HASH_LENGTH]
+        for package, lines in parts.items()
+    }
+
+
+def _parents(modules: Iterable[str]) -> set[str]:
+    return {module.rpartition(".")[0] for module in modules} | {"riskflow"}
 
 
 def resources(folder: Path, names: Iterable[str]) -> list[Path]:

@@ -14,7 +14,7 @@ from riskflow.config.root import ConfigError, stage_params, validated
 from riskflow.errors import RiskflowError
 from riskflow.files import check_writable
 from riskflow.jobs import prepare_environment
-from riskflow.provenance import fingerprint
+from riskflow.provenance import by_package, fingerprint
 from riskflow.sources.digest import source_digest
 
 try:
@@ -82,16 +82,21 @@ def shards(track):
 
 
 @cache
-def stage(name, *config_of):
+def stage(name, *config_of, told=dict):
     """Params of a stage, each naming itself: the config keys it may read and the modules it can reach.
 
-    `config_of`: the stages whose keys it may read, where these are not its own.
+    `config_of`: the stages whose keys it may read, where these are not its own; `told`: how the modules are told.
     """
     track, _, step = name.partition(".")
     keys = [key for one in config_of or [name] for key in stage_keys(one)]
     program = "plan.py" if step == "plan" else f"{track}_{step}.py"
-    modules = fingerprint(PROGRAMS / program, CODE_FACTS)
+    modules = told(fingerprint(PROGRAMS / program, CODE_FACTS))
     return [*keys, *(f"code.{module}={digest}" for module, digest in modules.items())]
+
+
+def shard_stage(name):
+    """Params of a stage that runs once per shard: its code by package, as Snakemake goes over every param per job."""
+    return stage(name, told=by_package)
 
 
 def stage_keys(name):

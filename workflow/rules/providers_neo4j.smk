@@ -49,7 +49,7 @@ rule providers_features_neo4j:
         runtime=grown(30),
         bolt=1,
     params:
-        *stage("providers.features_neo4j"),
+        *shard_stage("providers.features_neo4j"),
         planned("providers", "universe", "graph"),
     message:
         "Ask Neo4j about shard {wildcards.shard}"

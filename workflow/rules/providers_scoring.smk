@@ -110,7 +110,7 @@ rule providers_features:
         mem_mb=grown(2000),
         runtime=grown(10),
     params:
-        *stage("providers.features"),
+        *shard_stage("providers.features"),
         planned("providers", "universe", "graph"),
     message:
         "Ask the ownership graph about shard {wildcards.shard}"
@@ -141,7 +141,7 @@ rule providers_score:
         mem_mb=grown(2000),
         runtime=grown(10),
     params:
-        *stage("providers.score"),
+        *shard_stage("providers.score"),
         planned("providers", "universe", "metrics", "programs", "reference"),
     message:
         "Score shard {wildcards.shard}"

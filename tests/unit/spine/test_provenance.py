@@ -183,3 +183,22 @@ def test_a_broken_memory_is_made_anew(tree: Path) -> None:
     memory.write_text("{not json")
     forget()
     assert provenance.fingerprint(tree / "program.py", memory) == first
+
+
+def test_told_by_package_every_module_still_counts(tree: Path) -> None:
+    modules = provenance.fingerprint(tree / "program.py")
+    told = provenance.by_package(modules)
+    assert set(told) == {"program.py", "riskflow", "riskflow.track", "riskflow.track.deep"}
+    for module in modules:
+        changed = provenance.by_package({**modules, module: "another"})
+        assert [package for package in told if told[package] != changed[package]] == [
+            module if module in told else module.rpartition(".")[0]
+        ]
+
+
+def test_a_package_below_another_is_told_apart() -> None:
+    modules = {"riskflow": "0", "riskflow.errors": "1", "riskflow.graph": "2", "riskflow.graph.build": "3"}
+    told = provenance.by_package(modules)
+    assert set(told) == {"riskflow", "riskflow.graph"}
+    changed = provenance.by_package({**modules, "riskflow.graph": "another"})
+    assert changed["riskflow"] == told["riskflow"] and changed["riskflow.graph"] != told["riskflow.graph"]
