@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,22 +32,25 @@ class Cloud:
 
     @classmethod
     def create(
-        cls, server: S3Server, folder: Path, track: str, overlay: dict, files: Mapping[str, str] | None = None
+        cls,
+        server: S3Server,
+        folder: Path,
+        track: str,
+        workspace: Workspace,
+        more_groups: dict[str, str] | None = None,
     ) -> Cloud:
-        """Return one in which nothing has run. Sources reach the jobs as what git knows of the checkout."""
-        workspace = Workspace.create(folder / "riskflow", overlay)
-        for name, text in (files or {}).items():
-            (workspace.folder / name).write_text(text)
-        (workspace.folder / ".gitignore").write_text(".snakemake\nresults\n__pycache__\n")
+        """Return one with a copy of a workspace. Sources reach the jobs as what git knows of the checkout."""
+        (folder / "machines").mkdir(parents=True)
+        copied = workspace.copy(folder / "riskflow")
+        (copied.folder / ".gitignore").write_text(".snakemake\nresults\n__pycache__\n")
         for words in (["init", "-q"], ["add", "."]):
-            subprocess.run(["git", *words], cwd=workspace.folder, check=True)
-        (folder / "machines").mkdir()
-        return cls(server, workspace, folder / "machines", track, track)
+            subprocess.run(["git", *words], cwd=copied.folder, check=True)
+        return cls(server, copied, folder / "machines", track, track, more_groups or {})
 
     def other(self, folder: Path, **changes: Any) -> Cloud:
         """Return one with a copy of the checkout and machines of its own, on the same bucket."""
         (folder / "machines").mkdir(parents=True)
-        parts = {"track": self.track, "prefix": self.prefix} | changes
+        parts = {"track": self.track, "prefix": self.prefix, "more_groups": self.more_groups} | changes
         return Cloud(self.server, self.workspace.copy(folder / "riskflow"), folder / "machines", **parts)
 
     def snakemake(self, *words: str) -> Run:
@@ -67,7 +69,10 @@ class Cloud:
         return {rule: count for rule, count in run.jobs.items() if "_" in rule}
 
     def plan_with_another_digest(self, part: str, shard: str) -> dict[str, int]:
-        """Return what a dry run lists when the plan in the bucket says that a shard has other rows."""
+        """Return what a dry run lists when the plan in the bucket says that a shard has other rows.
+
+        The plan is then as it was, but for its date.
+        """
         client, key = self.server.client(), f"{self.prefix}/results/{self.track}/plan.json"
         before = client.get_object(Bucket=BUCKET, Key=key)["Body"].read()
         plan = json.loads(before)

@@ -28,7 +28,8 @@ def server() -> Iterator[S3Server]:
 @pytest.fixture(scope="module")
 def cloud(server: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Cloud:
     """The track has run in it."""
-    cloud = Cloud.create(server, tmp_path_factory.mktemp("cloud"), "providers", SMALL)
+    folder = tmp_path_factory.mktemp("cloud")
+    cloud = Cloud.create(server, folder / "cloud", "providers", Workspace.create(folder / "checkout", SMALL))
     cloud.build()
     return cloud
 
