@@ -38,8 +38,9 @@ def fingerprint(program: Path, memory: Path | None = None) -> dict[str, str]:
 def by_package(modules: Mapping[str, str]) -> dict[str, str]:
     """Return package → one hash over its modules in a fingerprint; programs and packages at the top are their own."""
     parts: dict[str, list[str]] = {}
+    own = _parents(modules)
     for module, digest in sorted(modules.items()):
-        package = module if module.endswith(".py") or module in _parents(modules) else module.rpartition(".")[0]
+        package = module if module in own or module.endswith(".py") else module.rpartition(".")[0]
         parts.setdefault(package, []).append(f"{module}={digest}")
     return {
         package: hashlib.sha256("\n".join(lines).encode()).hexdigest()[:_HASH_LENGTH]
