@@ -45,21 +45,31 @@ def reasons(scoring: ScoringSection) -> pl.Expr:
             "{}% of recent payments came from {}", _rounded("top_share"), "top_program"
         ),
     }
-    sentences = {name: _with_points(name, texts[name]) for name in COMPONENTS}
-    places = {name: _place(name) for name in COMPONENTS}
+    sentences = pl.concat_list(_paid_after(), *(_with_points(name, texts[name]) for name in COMPONENTS))
+    return sentences.list.gather(_order()).list.drop_nulls().alias("reasons")
+
+
+def _order() -> pl.Expr:
+    """Return the places of the sentences as a list: the first stays, then that of the largest contribution."""
+    ranks = [_rank(name) for name in COMPONENTS]
     ordered = [
-        pl.coalesce(pl.when(places[name] == place).then(sentences[name]) for name in COMPONENTS)
-        for place in range(len(COMPONENTS))
+        pl.sum_horizontal(
+            (rank == wanted).cast(pl.UInt32) * place for place, rank in enumerate(ranks, start=1)
+        )
+        for wanted in range(len(COMPONENTS))
     ]
-    return pl.concat_list(_paid_after(), *ordered).list.drop_nulls().alias("reasons")
+    return pl.concat_list(pl.lit(0, pl.UInt32), *ordered)
 
 
-def _place(name: str) -> pl.Expr:
-    """Return how many components contribute more than this one, or as much and come before it."""
-    own = pl.col(f"{name}_contribution")
+def _rank(name: str) -> pl.Expr:
+    """Return how many components contribute more than this one, or as much and come before it; none twice.
+
+    A component that is missing counts as one that contributes nothing.
+    """
+    points = {other: pl.col(f"{other}_contribution").fill_null(0.0) for other in COMPONENTS}
     earlier = COMPONENTS[: COMPONENTS.index(name)]
-    more = [pl.col(f"{other}_contribution") > own for other in COMPONENTS if other != name]
-    as_much = [pl.col(f"{other}_contribution") == own for other in earlier]
+    more = [points[other] > points[name] for other in COMPONENTS if other != name]
+    as_much = [points[other] == points[name] for other in earlier]
     return pl.sum_horizontal(*(condition.cast(pl.Int8) for condition in (*more, *as_much)))
 
 
