@@ -19,6 +19,7 @@ from tests.services.needs import running
 from tests.services.s3_server import S3Server
 from tests.workflow.harness import Workspace
 from tests.workflow.members_workspace import DEFINITIONS
+from tests.workflow.notes_source import write_source
 from tests.workflow.test_notes import texts_of
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]
@@ -227,6 +228,26 @@ def test_a_key_that_other_machines_do_not_have_is_refused(notes: Ran, tmp_path: 
     assert refused.status != 0
     said = "".join(path.read_text() for path in other.machines.glob("*/output"))
     assert "the key file notes.key is not there" in said
+
+
+def test_own_records_are_read_here_and_every_machine_has_its_key(notes: Ran, tmp_path: Path) -> None:
+    own = notes.cloud.other(tmp_path, prefix="own", more_groups={})
+    write_source(own.workspace.folder / "data" / "records.json", people=12)
+    key = tmp_path / "notes.key"
+    key.write_text("a key for the tests, 0123456789abcdef\n")
+    key.chmod(0o600)
+    own.workspace.overlay["notes"] |= {
+        "source": {"kind": "files", "paths": ["data/*.json"]},
+        "policy": {"key_file": str(key)},
+        "quality": {"max_quarantined": 0.5},
+    }
+    model = notes.cloud.objects()["model/names.model"]
+    own.build("results/notes/unchecked/observations.parquet")
+    assert own.ran_elsewhere() == {
+        f"notes_{name}" for name in ("train", "quality", "plan", "redact", "deidentify")
+    }
+    assert own.objects()["model/names.model"] == model
+    assert not any(name.startswith("demo") for name in own.objects())
 
 
 def test_identifiers_are_in_the_sensitive_part_of_the_bucket_only(notes: Ran, tmp_path: Path) -> None:

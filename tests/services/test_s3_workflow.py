@@ -26,17 +26,22 @@ def server() -> Iterator[S3Server]:
 
 
 @pytest.fixture(scope="module")
-def cloud(server: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Cloud:
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """One state of the sources for both runs."""
+    return Workspace.create(tmp_path_factory.mktemp("checkout") / "riskflow", SMALL)
+
+
+@pytest.fixture(scope="module")
+def cloud(server: S3Server, checkout: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Cloud:
     """The track has run in it."""
-    folder = tmp_path_factory.mktemp("cloud")
-    cloud = Cloud.create(server, folder / "cloud", "providers", Workspace.create(folder / "checkout", SMALL))
+    cloud = Cloud.create(server, tmp_path_factory.mktemp("cloud"), "providers", checkout)
     cloud.build()
     return cloud
 
 
 @pytest.fixture(scope="module")
-def local(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    workspace = Workspace.create(tmp_path_factory.mktemp("local") / "riskflow", SMALL)
+def local(checkout: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    workspace = checkout.copy(tmp_path_factory.mktemp("local") / "riskflow")
     workspace.build("providers")
     return workspace
 

@@ -35,11 +35,11 @@ def test_a_file_of_this_machine_is_where_it_says(storage: Path, monkeypatch: pyt
 def test_matrices_are_multiplied_by_the_same_code_unless_the_user_says_another(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("PATH", "PYTHONPATH", COPIES_VARIABLE, "RISKFLOW_OWNER_PID"):
+    for name in ("PATH", "PYTHONPATH", COPIES_VARIABLE, KERNEL_VARIABLE, "RISKFLOW_OWNER_PID"):
         monkeypatch.setenv(name, os.environ.get(name, ""))
     before = os.umask(0o027)
     try:
-        monkeypatch.delenv(KERNEL_VARIABLE, raising=False)
+        monkeypatch.delenv(KERNEL_VARIABLE)
         prepare_environment(tmp_path, "027")
         assert os.environ[KERNEL_VARIABLE] == "Haswell"
         monkeypatch.setenv(KERNEL_VARIABLE, "Zen")
