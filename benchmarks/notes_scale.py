@@ -125,7 +125,7 @@ def write_array(records: Iterator[dict[str, Any]] | Sequence[dict[str, Any]], pa
     return notes
 
 
-def ingested(source: Path, work: Path, shards: int) -> Path:
+def ingested(source: Path, work: Path, shards: int, threads: int = 1) -> Path:
     """Run the ingest stage's program over a file; return the folder of its shards."""
     shutil.rmtree(work, ignore_errors=True)
     tables = [word for name in TABLES for word in (f"--{name}", str(work / name))]
@@ -134,11 +134,8 @@ def ingested(source: Path, work: Path, shards: int) -> Path:
         "source": NotesSourceSection(kind="files", paths=[str(source)]),
         "shards": NotesShardsSection(count=shards),
     }
-    wait(
-        started(
-            "ingest", ["--sources", str(source), *tables, *outputs], sections, work / "receipts/ingest.json"
-        )
-    )
+    words, receipt = ["--sources", str(source), *tables, *outputs], work / "receipts" / "ingest.json"
+    wait(started("ingest", words, sections, receipt, threads))
     return work
 
 
@@ -159,7 +156,9 @@ def redact_shards(work: Path, model: Path, count: int, *, cached: bool) -> None:
 TABLES = ("patients", "encounters", "observations")
 
 
-def started(stage: str, words: list[str], sections: dict[str, Any], receipt: Path) -> subprocess.Popen[str]:
+def started(
+    stage: str, words: list[str], sections: dict[str, Any], receipt: Path, threads: int = 1
+) -> subprocess.Popen[str]:
     values = {name: section.model_dump(mode="json") for name, section in sections.items()}
     params = [f"config.{key}={value}" for key, value in leaf_values(values).items()]
     program = REPOSITORY / "workflow" / "scripts" / f"notes_{stage}.py"
@@ -167,8 +166,8 @@ def started(stage: str, words: list[str], sections: dict[str, Any], receipt: Pat
         **os.environ,
         "PYTHONPATH": str(REPOSITORY / "src"),
         "RISKFLOW_NOTES_KEY": KEY,
-        "POLARS_MAX_THREADS": "1",
-        "OMP_NUM_THREADS": "1",
+        "POLARS_MAX_THREADS": str(threads),
+        "OMP_NUM_THREADS": str(threads),
     }
     program_call = [sys.executable, str(program), *words, "--receipt", str(receipt), "--params", *params]
     # by way of a shell: a process inherits the peak memory of the one that starts it, and this one is large

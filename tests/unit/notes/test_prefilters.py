@@ -4,6 +4,7 @@ import hmac
 import re
 from dataclasses import replace
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
@@ -16,7 +17,7 @@ from riskflow.notes.redact import known, listed_names, names
 from riskflow.notes.redact.detectors import rule_detector
 from riskflow.notes.redact.index import Runs, WordIndex, first_part
 from riskflow.notes.redact.record import Known, known_by_patient, mentioned, readable
-from riskflow.notes.redact.rule import WordRule, word_spans
+from riskflow.notes.redact.rule import Rule, WordRule, word_spans
 from riskflow.notes.redact.text import canonical, given_names, ordinary_words, surnames
 
 BESIDE = [rule for rule in rule_detector().rules if isinstance(rule, WordRule) and rule.beside]
@@ -38,7 +39,7 @@ TEXTS = st.lists(st.tuples(st.sampled_from(WORDS), st.sampled_from(GAPS)), max_s
 
 
 @pytest.mark.parametrize("rule", BESIDE, ids=lambda rule: rule.id)
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=150)
 @given(st.lists(TEXTS, min_size=1, max_size=3))
 def test_what_stands_beside_a_word_leaves_out_nothing_that_is_found(rule, texts):
     index = WordIndex.of(pl.Series("text", texts, dtype=pl.String))
@@ -68,8 +69,12 @@ def test_every_verb_of_a_person_is_known_by_its_first_word(text):
 @given(st.text(alphabet="aBé1 .'-\n\x1cяＡ2", max_size=30).map(canonical))
 def test_runs_of_letters_and_digits_are_where_a_pattern_finds_them(text):
     runs = Runs(pl.Series("text", ["x1", text, ""], dtype=pl.String))
-    assert runs.of(1) == [match.span() for match in re.finditer(r"[A-Za-z]+|[0-9]+", text)]
-    assert (runs.of(0), runs.of(2)) == ([(0, 1), (1, 2)], [])
+    found = list(re.finditer(r"[A-Za-z]+|[0-9]+", text))
+    assert runs.of(1) == ([match[0].lower() for match in found], [match.span() for match in found])
+    assert (runs.of(0), runs.of(2)) == ((["x", "1"], [(0, 1), (1, 2)]), ([], []))
+    asked = [(7, code) for word, code in runs.words.items() if word in ("ab", "1")]
+    places = [at for at, match in enumerate(found) if match[0].lower() in ("ab", "1")]
+    assert runs.places(np.array([3, 7, 3]), asked) == [[], places, []]
 
 
 PIECES = ["de ", "la ", "van", "St.", "st. ", "mac ", "De ", "al-", "Bob", "X", "x", "O'Neil", "'s", "5", "я"]
@@ -154,3 +159,43 @@ def test_keyed_hashes_are_the_hmac_of_their_parts(key, parts):
     parts = [part.encode("utf-8", "replace").decode() for part in parts]
     message = b"".join(len(part.encode()).to_bytes(4, "big") + part.encode() for part in parts)
     assert pseudonym._mac(key, *parts) == hmac.digest(key, message, "sha256")
+
+
+COUNTED = [rule for rule in rule_detector().rules if isinstance(rule, Rule) and rule.digits]
+LABELS = """
+fax fx facsimile npi national provider identifier dob birth date dos ext. extension pager xxx xx *** SSN last four zip
+TX Austin, IMG_ MRN # no is : - . / ( ) + on at 20 May the of
+""".split()  # noqa: SIM905
+
+
+@settings(deadline=None, max_examples=1000)
+@given(
+    st.lists(
+        st.tuples(
+            st.one_of(st.sampled_from(LABELS), st.text("0123456789", min_size=1, max_size=4)),
+            st.sampled_from(["", " ", " "]),
+        ),
+        max_size=10,
+    )
+)
+def test_a_rule_finds_nothing_in_texts_of_fewer_digits(parts):
+    text = canonical("".join(map("".join, parts)))
+    count = sum(c in "0123456789" for c in text)
+    assert not [rule.id for rule in COUNTED if count < rule.digits and list(rule.find(text))]
+
+
+@pytest.mark.parametrize("rule", COUNTED, ids=lambda rule: rule.id)
+@settings(deadline=None, max_examples=8)
+@given(st.data())
+def test_what_a_rule_needs_has_its_digits(rule, data):
+    """A rule is asked only about texts in which its `needs` is met; one whose `find` needs more is told above."""
+    text = canonical(data.draw(st.from_regex(rule.needs)))
+    assert sum(c in "0123456789" for c in text) >= rule.digits or not list(rule.find(text))
+
+
+def test_rules_find_in_notes_what_they_find_without_counting_digits():
+    texts = [canonical(note.text) for item in demo_records(60, seed=8) for note in item.notes.values()]
+    found = {rule.id: [text for text in texts if list(rule.find(text))] for rule in COUNTED}
+    assert sum(map(bool, found.values())) > 25
+    for rule in COUNTED:
+        assert all(sum(c in "0123456789" for c in text) >= rule.digits for text in found[rule.id])

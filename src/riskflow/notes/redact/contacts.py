@@ -56,24 +56,28 @@ RULES: tuple[Rule, ...] = (
             rf"\b(?:fax|facsimile|fx)\b[^\d\n(+]{{0,18}}(?P<phi>{_NANP}|\d{{10}}|\d{{3}}[-.\s]\d{{4}}|\+\d[\d\s().-]{{7,18}}\d)(?!\d)",
             flags=_I,
         ),
+        digits=7,
     ),
     Rule(
         "phone.formatted",
         "PHONE",
         r"\d{3}\s?\)?\s?[-./\s]?\s?\d{3}\s?[-.\s]\s?\d{4}",
         matches(rf"(?<![\w.+-])(?P<phi>{_NANP}{_EXTENSION})(?![\d-]|\.\d)", flags=_I),
+        digits=10,
     ),
     Rule(
         "phone.bare",
         "PHONE",
         r"\d{10}",
         matches(r"(?<![\w.,+-])(?P<phi>\d{10})(?![\w-]|[.,]\d)", _is_bare_telephone),
+        digits=10,
     ),
     Rule(
         "phone.bare_country",
         "PHONE",
         r"1\d{10}",
         matches(r"(?<![\w.,-])(?P<phi>\+?1[2-9]\d{2}[2-9]\d{6})(?![\w-]|[.,]\d)"),
+        digits=11,
     ),
     Rule(
         "phone.short",
@@ -84,6 +88,7 @@ RULES: tuple[Rule, ...] = (
             _is_short_telephone,
             _I,
         ),
+        digits=7,
     ),
     Rule(
         "phone.international",
@@ -92,6 +97,7 @@ RULES: tuple[Rule, ...] = (
         matches(
             r"(?<![\w.])(?P<phi>\+\d{1,3}[\s.-]?(?:\(?\d{1,5}\)?[\s.-]?){2,5}\d)(?!\d)", _is_international
         ),
+        digits=1,
     ),
     Rule(
         "phone.international_prefix",
@@ -101,6 +107,7 @@ RULES: tuple[Rule, ...] = (
             r"(?<![\w.])(?P<phi>011[\s-]\d{1,3}[\s.-](?:\(?\d{1,5}\)?[\s.-]?){2,5}\d)(?!\d)",
             _is_international,
         ),
+        digits=4,
     ),
     Rule(
         "phone.extension",
@@ -110,6 +117,7 @@ RULES: tuple[Rule, ...] = (
             r"\b(?:ext\.?|extension|pager|beeper)\s*(?:is\s*|no\.?\s*|number\s*|#|:)*\s*(?P<phi>\d{3,7})\b",
             flags=_I,
         ),
+        digits=3,
     ),
     Rule(
         "phone.words",
@@ -161,6 +169,7 @@ RULES: tuple[Rule, ...] = (
         "IP",
         r"\d+\.\d+\.\d+\.\d+",
         matches(r"(?<![\w.])(?P<phi>\d{1,3}(?:\.\d{1,3}){3})(?:/\d{1,2})?(?![\w]|\.\d)", _is_ip_address),
+        digits=4,
     ),
     Rule(
         "ip.v6",

@@ -128,6 +128,7 @@ RULES: tuple[Rule, ...] = (
             rf"(?<![\d.])(?:1[89]|20|21)\d\d(?P<sep>[-/.]){_M}(?P=sep){_D}"
             r"(?:T\d\d:?\d\d(?::?\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?(?!\d)"
         ),
+        digits=5,
     ),
     Rule(
         "date.numeric",
@@ -137,6 +138,7 @@ RULES: tuple[Rule, ...] = (
             rf"(?<![\d.])(?P<a>\d\d?)\s?(?P<sep>[-/.])\s?(?P<b>\d\d?)\s?(?P=sep)\s?{_YEAR}(?!\d)",
             _valid_day_and_month,
         ),
+        digits=6,
     ),
     Rule(
         "date.numeric_short_year",
@@ -147,6 +149,7 @@ RULES: tuple[Rule, ...] = (
             r"|1[0-2])\.\d\d)(?![\d/]|[.-]\d)",
             lambda match: match["a"] is None or _valid_day_and_month(match),
         ),
+        digits=4,
     ),
     Rule(
         "date.compact",
@@ -156,6 +159,7 @@ RULES: tuple[Rule, ...] = (
             r"(?<![\w.-])(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d"
             r"|3[01])(?:T?\d{4}(?:\d\d)?)?(?![\w-])"
         ),
+        digits=8,
     ),
     Rule(
         "date.labelled_digits",
@@ -165,6 +169,7 @@ RULES: tuple[Rule, ...] = (
             r"\b(?:dob|d\.o\.b\.|birth\s?date|date of birth|dos|dod)\W{0,4}(?P<phi>\d{6}|\d{8})(?!\d)",
             flags=_I,
         ),
+        digits=6,
     ),
     Rule(
         "date.month_day",
@@ -176,6 +181,7 @@ RULES: tuple[Rule, ...] = (
             _is_month,
             _I,
         ),
+        digits=1,
     ),
     Rule(
         "date.day_month",
@@ -188,6 +194,7 @@ RULES: tuple[Rule, ...] = (
             _is_month,
             _I,
         ),
+        digits=1,
     ),
     Rule(
         "date.month_year",
@@ -200,6 +207,7 @@ RULES: tuple[Rule, ...] = (
         "DATE",
         r"\d[/-](?:19|20)\d\d",
         matches(rf"(?<![\d/.-]){_M}[/-](?:19|20)\d\d(?![\d/]|-\d)"),
+        digits=5,
     ),
     Rule(
         "date.numeric_day",
@@ -210,6 +218,7 @@ RULES: tuple[Rule, ...] = (
             rf"|&)\s*{_M}/{_D})?)(?![\d/%]|\.\d)",
             _is_no_score,
         ),
+        digits=2,
     ),
     Rule(
         "date.numeric_range",
@@ -220,6 +229,7 @@ RULES: tuple[Rule, ...] = (
             rf"|\.\d)",
             _is_no_score,
         ),
+        digits=4,
     ),
     Rule(
         "date.words",
@@ -271,6 +281,7 @@ RULES: tuple[Rule, ...] = (
             rf"|was)?\W{{0,3}}(?P<phi>{_YEAR})\b(?![-/]\d)",
             flags=_I,
         ),
+        digits=4,
     ),
     Rule(
         "age.digits",
@@ -281,6 +292,7 @@ RULES: tuple[Rule, ...] = (
             rf"|woman|male|female)\b|-old)|y\.?\s?/?\s?o\.?\b|y/o\b|yo\b|yof\b|yom\b|y\b)",
             flags=_I,
         ),
+        digits=2,
     ),
     Rule(
         "age.labelled",
@@ -291,6 +303,7 @@ RULES: tuple[Rule, ...] = (
             rf"|is now)\W{{0,3}}(?P<phi>{_AGE})(?![\d/%]|\.\d)\b",
             flags=_I,
         ),
+        digits=2,
     ),
     Rule(
         "age.with_sex",
@@ -301,6 +314,7 @@ RULES: tuple[Rule, ...] = (
             rf"|presents|admitted|s/p|h/o))",
             _is_no_temperature,
         ),
+        digits=2,
     ),
     Rule(
         "age.words",

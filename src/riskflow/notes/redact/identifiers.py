@@ -61,7 +61,7 @@ def _is_mixed_code(match: re.Match[str]) -> bool:
 
 def _rule(name: str, kind: str, label: str) -> Rule:
     needs = rf"(?i)\b(?:{_LOOKAHEAD.sub('', label)}){_NUMBER_WORD}{_LINK}[a-z./_-]{{0,13}}\d"
-    return Rule(name, kind, needs, _labelled(label))
+    return Rule(name, kind, needs, _labelled(label), digits=1)
 
 
 RULES: tuple[Rule, ...] = (
@@ -70,6 +70,7 @@ RULES: tuple[Rule, ...] = (
         "SSN",
         r"\d{3}[-.]\d{2}[-.]\d{4}",
         matches(r"(?<![\w.-])\d{3}([-.])\d{2}\1\d{4}(?![\w-]|\.\d)"),
+        digits=9,
     ),
     Rule(
         "ssn.spaced",
@@ -80,8 +81,15 @@ RULES: tuple[Rule, ...] = (
             r"|[.,]\d)",
             _is_spaced_ssn,
         ),
+        digits=9,
     ),
-    Rule("ssn.masked", "SSN", r"(?i)[x*]{2,3}", matches(r"(?<!\w)[x*]{3}[- ]?[x*]{2}[- ]?\d{4}\b", flags=_I)),
+    Rule(
+        "ssn.masked",
+        "SSN",
+        r"(?i)[x*]{2,3}",
+        matches(r"(?<!\w)[x*]{3}[- ]?[x*]{2}[- ]?\d{4}\b", flags=_I),
+        digits=4,
+    ),
     Rule(
         "ssn.labelled",
         "SSN",
@@ -91,6 +99,7 @@ RULES: tuple[Rule, ...] = (
             r"|tin)\b[^\d\n]{0,30}?(?P<phi>\d{3}\D?\d{2}\D?\d{4}|\d{4})(?![\d-])",
             flags=_I,
         ),
+        digits=4,
     ),
     _rule(
         "mrn.labelled",
@@ -120,6 +129,7 @@ RULES: tuple[Rule, ...] = (
             r"\b[1-9][AC-HJKMNP-RT-Y][AC-HJKMNP-RT-Y0-9]\d-?[AC-HJKMNP-RT-Y][AC-HJKMNP-RT-Y0-9]\d-?[AC-HJKMNP-RT-Y]{2}\d\d\b",
             flags=_I,
         ),
+        digits=5,
     ),
     _rule(
         "account.labelled",
@@ -137,6 +147,7 @@ RULES: tuple[Rule, ...] = (
             r"(?<![\w.-])\d{4}([ -]?)\d{4}\1\d{4}\1\d{1,4}(?![\w-]|\.\d)",
             lambda m: passes_luhn(re.sub(r"\D", "", m[0])),
         ),
+        digits=12,
     ),
     _rule(
         "license.labelled",
@@ -149,6 +160,7 @@ RULES: tuple[Rule, ...] = (
         "LICENSE",
         r"\b[A-Za-z][A-Za-z9]\d{7}\b",
         matches(r"\b[ABCDEFGHJKLMPRSTUX][A-Z9]\d{7}\b", lambda m: is_dea_number(m[0]), _I),
+        digits=7,
     ),
     _rule(
         "vehicle.labelled",
@@ -166,6 +178,7 @@ RULES: tuple[Rule, ...] = (
             lambda m: any(c.isdigit() for c in m["phi"]),
             _I,
         ),
+        digits=1,
     ),
     Rule(
         "vehicle.vin",
@@ -184,18 +197,21 @@ RULES: tuple[Rule, ...] = (
         "DEVICE",
         r"\(01\)\s?\d{8}",
         matches(r"\(01\)\s?\d{8,14}(?:\s?\(\d{2}\)\s?[\w-]+)*"),
+        digits=10,
     ),
     Rule(
         "npi.labelled",
         "NPI",
         r"(?i)\b(npi|national provider)",
         matches(r"\b(?:npi|national provider identifier)\b[^\d\n]{0,16}(?P<phi>\d{10})(?!\d)", flags=_I),
+        digits=10,
     ),
     Rule(
         "npi.bare",
         "NPI",
         r"[12]\d{9}",
         matches(r"(?<![\w.,+-])(?P<phi>[12]\d{9})(?![\w-]|[.,]\d)", lambda m: is_npi(m["phi"])),
+        digits=10,
     ),
     Rule(
         "photo.file",
@@ -214,6 +230,7 @@ RULES: tuple[Rule, ...] = (
         "PHOTO",
         r"(?i)(img|dsc|pxl)_?\d{3}",
         matches(r"\b(?:IMG|DSCN?|PXL|DCIM)[_-]?\d{3,}\w*", flags=_I),
+        digits=3,
     ),
     _rule(
         "biometric.labelled",
@@ -253,6 +270,7 @@ RULES: tuple[Rule, ...] = (
         "ID",
         r"\d{7}",
         matches(r"(?P<phi>\d(?<![\w.,/+-]\d)\d{6,})(?![\w/-]|[.,]\d)", _is_no_measurement),
+        digits=7,
     ),
     Rule(
         "id.hyphened_digits",
@@ -263,6 +281,7 @@ RULES: tuple[Rule, ...] = (
             r"|units?|%|cells))",
             lambda m: sum(c.isdigit() for c in m["phi"]) >= 8,
         ),
+        digits=4,
     ),
     Rule(
         "id.mixed",
@@ -276,5 +295,6 @@ RULES: tuple[Rule, ...] = (
             r"|\.\d)",
             _is_mixed_code,
         ),
+        digits=5,
     ),
 )

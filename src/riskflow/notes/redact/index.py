@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -16,7 +16,8 @@ _LETTERS, _JOINERS = np.zeros(256, bool), np.zeros(256, bool)
 _LETTERS[[*range(ord("A"), ord("Z") + 1), *range(ord("a"), ord("z") + 1)]] = True
 _JOINERS[[ord("'"), ord("-")]] = True
 _KINDS = _LETTERS.astype(np.uint8)
-_KINDS[ord("0") : ord("9") + 1] = 2
+_DIGIT = 2
+_KINDS[ord("0") : ord("9") + 1] = _DIGIT
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -87,6 +88,7 @@ class WordIndex:
 
     `codes` is the place in `words` of each word that stands somewhere, `rows` the number of its text, `starts` its
     offset there; in order of row and offset. `after` is the byte after it in UTF-8, a line feed at the end of a text.
+    `digits` is how many digits each text has.
     """
 
     words: list[str]
@@ -94,22 +96,24 @@ class WordIndex:
     rows: Ints
     starts: Ints
     after: npt.NDArray[np.uint8]
+    digits: Ints
 
     @classmethod
     def of(cls, texts: pl.Series) -> WordIndex:
         """Return the index of texts (no nulls)."""
         data = "\n".join(texts.to_list()).encode() + b"\n"
         raw = np.frombuffer(data, np.uint8)
+        begins = _row_begins(texts)
+        digits = np.add.reduceat(_KINDS[raw] == _DIGIT, begins, dtype=np.int64) if len(begins) else begins
         starts, ends = _borders(data, raw)
         if not len(starts):
             nothing = np.zeros(0, np.int64)
-            return cls([], nothing, nothing, nothing, raw[:0])
+            return cls([], nothing, nothing, nothing, raw[:0], digits)
         codes, words = _numbered(_sliced(data, starts, ends))
-        begins = _row_begins(texts)
         rows = np.searchsorted(begins, starts, side="right") - 1
         after = raw[ends]
         starts, begins = _in_characters(data, raw, starts, begins)
-        return cls(words, codes, rows, starts - begins[rows], after)
+        return cls(words, codes, rows, starts - begins[rows], after, digits)
 
     @cached_property
     def lower_firsts(self) -> list[str]:
@@ -119,7 +123,8 @@ class WordIndex:
     def only(self, rows: Collection[int]) -> WordIndex:
         """Return the index of some of the texts, which keep their numbers."""
         kept = np.isin(self.rows, np.fromiter(rows, np.int64, len(rows)))
-        return WordIndex(self.words, self.codes[kept], self.rows[kept], self.starts[kept], self.after[kept])
+        of_words = (self.codes[kept], self.rows[kept], self.starts[kept], self.after[kept])
+        return WordIndex(self.words, *of_words, self.digits)
 
     @cached_property
     def lengths(self) -> Ints:
@@ -179,7 +184,10 @@ Beside = Callable[[WordIndex, Ints], Bools]
 
 
 class Runs:
-    """Where the runs of letters and the runs of digits of many texts of canonical text are: `[A-Za-z]+|[0-9]+`."""
+    """The runs of letters and of digits in many texts of canonical text: `[A-Za-z]+|[0-9]+`.
+
+    `words`: the different ones in lower case, each with its number.
+    """
 
     def __init__(self, texts: pl.Series) -> None:
         data = "\n".join(texts.to_list()).encode() + b"\n"
@@ -189,11 +197,29 @@ class Runs:
         runs = np.flatnonzero(kinds[edges])
         starts, ends = edges[runs], edges[runs + 1]  # the last edge is of a line feed
         begins = _row_begins(texts)
-        self._first = [*np.searchsorted(starts, begins).tolist(), len(starts)]
+        self._first: Ints = np.append(np.searchsorted(starts, begins), len(starts))
+        words: list[str] = []
+        self._codes = np.zeros(0, np.int64)
+        if len(starts):
+            self._codes, words = _numbered(_sliced(data.lower(), starts, ends))
+        self.words = {word: code for code, word in enumerate(words)}
+        self._vocabulary = words
         self._starts, self._ends, self._begins = _in_characters(data, raw, starts, ends, begins)
 
-    def of(self, row: int) -> list[tuple[int, int]]:
-        """Return (start, end) of the runs of a text."""
+    def of(self, row: int) -> tuple[list[str], list[tuple[int, int]]]:
+        """Return the runs of a text in lower case, and (start, end) of each."""
         some, begin = slice(self._first[row], self._first[row + 1]), self._begins[row]
         starts, ends = self._starts[some] - begin, self._ends[some] - begin
-        return list(zip(starts.tolist(), ends.tolist(), strict=True))
+        words = [self._vocabulary[code] for code in self._codes[some].tolist()]
+        return words, list(zip(starts.tolist(), ends.tolist(), strict=True))
+
+    def places(self, groups: Ints, asked: Iterable[tuple[int, int]]) -> list[list[int]]:
+        """Return for each text which of its runs are asked for, as (group of the text, number of the word)."""
+        size = len(self._vocabulary) + 1
+        wanted = np.array([group * size + code for group, code in asked], np.int64)
+        counts = np.diff(self._first)
+        met = np.flatnonzero(np.isin(np.repeat(groups, counts) * size + self._codes, wanted))
+        rows = np.repeat(np.arange(len(counts)), counts)[met]
+        within = (met - self._first[rows]).tolist()
+        borders = np.searchsorted(rows, np.arange(len(counts) + 1)).tolist()
+        return [within[first:last] for first, last in pairwise(borders)]

@@ -7,10 +7,10 @@ name that is also a word ("Will", "Long") goes only with a capital, after a titl
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+import numpy as np
 import polars as pl
 
 from riskflow.notes.redact.index import Runs
@@ -34,6 +34,7 @@ _DIGITS = re.compile(r"\d+")
 _NO_DIGITS = re.compile(r"[^0-9]+")
 _NO_CODE = re.compile(r"[^a-z0-9]")
 _DOTTED = re.compile(r"(?<![A-Za-z])[A-Z]\.\s?[A-Z](?![A-Za-z])")
+_MAYBE_DOTTED = r"[A-Z]\.\s?[A-Z]"
 _GAP = re.compile(r"[^A-Za-z0-9\n]{0,3}")
 _TITLES = word_set("titles_before_known_names")
 _COUNTRY_CODE = re.compile(r"(?:(?<!\d)\+?1[\s.-]?)?\(?$")
@@ -60,23 +61,24 @@ class _Words(NamedTuple):
         return self.text[self.spans[place][1] : self.spans[place + 1][0]]
 
 
-def known_spans(
-    plain: str, known: Known, spans: Callable[[], list[tuple[int, int]]] | None = None
-) -> Iterator[tuple[int, int, str, str]]:
-    """Yield (start, end, kind, source) of every known identifier in a canonical text.
+def known_spans(plain: str, known: Known) -> Iterator[tuple[int, int, str, str]]:
+    """Yield (start, end, kind, source) of every known identifier in a canonical text."""
+    words = _Words(plain, _LOWER_TOKEN.findall(plain.lower()), [m.span() for m in _TOKEN.finditer(plain)])
+    places = [at for at, word in enumerate(words.words) if word in known.keys]
+    yield from _word_spans(words, places, known)
+    yield from _code_spans(plain, known)
 
-    `spans` gives the places of its words and numbers, where many texts were asked about theirs at once.
-    """
-    lower, keys = _LOWER_TOKEN.findall(plain.lower()), known.keys
-    places = [] if keys.isdisjoint(lower) else [at for at, word in enumerate(lower) if word in keys]
-    dotted = _DOTTED.search(plain) is not None
-    if places or dotted:
-        told = spans() if spans else [match.span() for match in _TOKEN.finditer(plain)]
-        words = _Words(plain, lower, told)
-        yield from _phrase_spans(words, places, known)
-        # single letters can be known initials only with dots between them
-        names = [at for at, word in enumerate(lower) if len(word) == 1 or word in keys] if dotted else places
-        yield from _name_spans(words, names, known)
+
+def _word_spans(words: _Words, places: Sequence[int], known: Known) -> Iterator[tuple[int, int, str, str]]:
+    """Known names and phrases; `places` are those of the words that are keys."""
+    yield from _phrase_spans(words, places, known)
+    # single letters can be known initials only with dots between them
+    if _DOTTED.search(words.text):
+        places = [at for at, word in enumerate(words.words) if len(word) == 1 or word in known.keys]
+    yield from _name_spans(words, places, known)
+
+
+def _code_spans(plain: str, known: Known) -> Iterator[tuple[int, int, str, str]]:
     if known.numbers:
         yield from _number_spans(plain, known)
     if known.compact:
@@ -209,10 +211,26 @@ def detect_known(notes: pl.DataFrame, identifiers: pl.DataFrame) -> pl.DataFrame
     """
     plain = notes.select("patient_id", canonical_series(notes["text"]).alias("text"))
     known = known_by_patient(mentioned(readable(identifiers), plain))
-    runs = Runs(plain["text"])
-    return span_frame(
-        (row, *span)
-        for row, (patient_id, text) in enumerate(plain.iter_rows())
-        if patient_id in known
-        for span in known_spans(text, known[patient_id], partial(runs.of, row))
+    return span_frame(_spans_of_all(plain, known))
+
+
+def _spans_of_all(plain: pl.DataFrame, known: dict[str, Known]) -> Iterator[tuple[int, int, int, str, str]]:
+    """Yield row and `known_spans` of every note; only notes with a key of their patient are read word by word."""
+    runs, numbers = Runs(plain["text"]), {patient_id: number for number, patient_id in enumerate(known)}
+    patients = np.array([numbers.get(patient_id, -1) for patient_id in plain["patient_id"]], np.int64)
+    keys = (
+        (number, code)
+        for number, look_up in enumerate(known.values())
+        for key in look_up.keys
+        if (code := runs.words.get(key)) is not None
     )
+    dotted = plain["text"].str.contains(_MAYBE_DOTTED).to_list()
+    rows = zip(runs.places(patients, keys), dotted, plain.iter_rows(), strict=True)
+    for row, (places, has_dots, (patient_id, text)) in enumerate(rows):
+        if patient_id not in known:
+            continue
+        if places or (has_dots and _DOTTED.search(text)):
+            for span in _word_spans(_Words(text, *runs.of(row)), places, known[patient_id]):
+                yield row, *span
+        for span in _code_spans(text, known[patient_id]):
+            yield row, *span

@@ -194,6 +194,7 @@ RULES: tuple[Rule, ...] = (
             rf"|th))\s+){{1,4}}?)(?:{_SUFFIX})\b\.?(?:\s+[NSEW]{{1,2}}\b)?{_UNIT}(?:{_TAIL})?",
             _is_named_street,
         ),
+        digits=1,
     ),
     Rule(
         "geo.street_lower",
@@ -206,12 +207,14 @@ RULES: tuple[Rule, ...] = (
             _is_plain_street,
             _I,
         ),
+        digits=1,
     ),
     Rule(
         "geo.po_box",
         "GEO",
         r"(?i)box\s*\d",
         matches(r"\b(?:P\.?\s?O\.?\s*|post\s+office\s+)Box\s*#?\s*\d+", flags=_I),
+        digits=1,
     ),
     Rule(
         "geo.unit",
@@ -224,6 +227,7 @@ RULES: tuple[Rule, ...] = (
         "GEO",
         rf"[A-Za-z'.-],?\s+({_STATE_CODES}|{_STATES})\.?,?\s+\d{{5}}",
         matches(rf"\b(?P<phi>{_CITY},?\s+(?:{_STATE_CODES}|{_STATES})\.?,?\s+\d{{5}}(?:-\d{{4}})?)(?!\d)"),
+        digits=5,
     ),
     Rule(
         "geo.city_state",
@@ -252,6 +256,7 @@ RULES: tuple[Rule, ...] = (
         "GEO",
         rf"\b({_STATE_CODES}|{_STATES})\.?,?\s+\d{{5}}",
         matches(rf"\b(?:{_STATE_CODES}|{_STATES})\.?,?\s+(?P<phi>\d{{5}}(?:-\d{{4}})?)(?![\d-])"),
+        digits=5,
     ),
     Rule(
         "geo.zip_labelled",
@@ -261,8 +266,11 @@ RULES: tuple[Rule, ...] = (
             r"\b(?:zip|postal)(?:\s*code)?\W{0,4}(?:is|of|was)?\W{0,3}(?P<phi>\d{5}(?:-?\d{4})?)(?!\d)",
             flags=_I,
         ),
+        digits=5,
     ),
-    Rule("geo.zip_plus_four", "GEO", r"\d{5}-\d{4}", matches(r"(?<![\w.-])\d{5}-\d{4}(?![\w-]|\.\d)")),
+    Rule(
+        "geo.zip_plus_four", "GEO", r"\d{5}-\d{4}", matches(r"(?<![\w.-])\d{5}-\d{4}(?![\w-]|\.\d)"), digits=9
+    ),
     Rule(
         "geo.county",
         "GEO",
@@ -290,6 +298,7 @@ RULES: tuple[Rule, ...] = (
         "GEO",
         r"\d\.\d{4}",
         matches(r"(?<![\d.])-?\d{1,3}\.\d{4,}\s*[NS]?\s*,\s*-?\d{1,3}\.\d{4,}\s*[EW]?\b"),
+        digits=5,
     ),
     Rule("geo.city", "GEO", _CITY_PATTERN, matches(rf"(?<![\w'-])(?:{_CITY_PATTERN})(?![\w-])"), tier="list"),
 )

@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 
+import numpy as np
 import polars as pl
 
-from riskflow.notes.redact.index import Anchor, Beside, WordIndex
+from riskflow.notes.redact.index import Anchor, Beside, Ints, WordIndex
 from riskflow.notes.redact.spans import Detection, span_frame
 from riskflow.notes.redact.text import canonical_series
 
@@ -23,7 +24,8 @@ class Rule:
     """Finds one kind of identifier in canonical text.
 
     `needs` is a pattern without look-around that polars runs over all texts; `find` gives offsets in the few
-    texts that match it. `tier` is `rule` (context or checksum), `list` (membership only) or `allow`.
+    texts that match it. `tier` is `rule` (context or checksum), `list` (membership only) or `allow`. A text with
+    fewer than `digits` digits is passed over: the rule can find nothing in it.
     """
 
     id: str
@@ -31,6 +33,7 @@ class Rule:
     needs: str
     find: Callable[[str], Offsets]
     tier: str = "rule"
+    digits: int = 0
 
     @property
     def source(self) -> str:
@@ -72,10 +75,13 @@ def matches(
     compiled = re.compile(pattern, flags)
     group = "phi" if "phi" in compiled.groupindex else 0
 
-    def find(text: str) -> Iterator[tuple[int, int]]:
-        return (match.span(group) for match in compiled.finditer(text) if accept(match))
+    def find(text: str) -> list[tuple[int, int]]:
+        return [match.span(group) for match in compiled.finditer(text) if accept(match)]
 
-    return find
+    def find_all(text: str) -> list[tuple[int, int]]:
+        return [match.span(group) for match in compiled.finditer(text)]
+
+    return find_all if accept is accept_all else find
 
 
 @dataclass(frozen=True)
@@ -91,10 +97,13 @@ class RuleDetector:
         """Return the spans of all rules, unmerged; rules do not fail on a text."""
         column = canonical_series(pl.Series("text", texts, dtype=pl.String))
         index, plain = WordIndex.of(column), column.to_list()
-        patterns = [rule for rule in self.rules if isinstance(rule, Rule)]
+        patterns = sorted((r for r in self.rules if isinstance(r, Rule)), key=lambda rule: rule.digits)
         by_word = [rule for rule in self.rules if isinstance(rule, WordRule)]
         protecting = [rule for rule in by_word if self.sparing and rule.tier == "allow"]
-        parts = [_rows(patterns[i : i + _GROUP], column, plain) for i in range(0, len(patterns), _GROUP)]
+        parts = [
+            _rows(patterns[i : i + _GROUP], column, plain, index.digits)
+            for i in range(0, len(patterns), _GROUP)
+        ]
         parts += [word_spans(rule, plain, index) for rule in by_word if rule not in protecting]
         rows = [row for part in parts for row in part]
         if protecting and rows:
@@ -104,13 +113,15 @@ class RuleDetector:
 
 
 _GROUP = 8
-"""Rules whose `needs` are asked at once first: most texts meet none of them."""
+"""Rules, from those of fewest digits on, whose `needs` are asked at once first: most texts meet none of them."""
 
 
 def _rows(
-    rules: Sequence[Rule], texts: pl.Series, plain: Sequence[str]
+    rules: Sequence[Rule], texts: pl.Series, plain: Sequence[str], digits: Ints
 ) -> Iterator[tuple[int, int, int, str, str]]:
-    some = texts.str.contains("|".join(f"(?:{rule.needs})" for rule in rules)).arg_true()
+    asked = pl.Series(np.flatnonzero(digits >= rules[0].digits), dtype=pl.UInt32)
+    pattern = "|".join(f"(?:{rule.needs})" for rule in rules)
+    some = asked.filter(texts.gather(asked).str.contains(pattern))
     if some.is_empty():
         return
     fewer = texts.gather(some).to_frame()
