@@ -84,12 +84,12 @@ SCORES = Contract(
 
 REJECTED = Contract(
     name="members_rejected",
-    version=1,
+    version=2,
     title="Diagnoses and drugs that do not count, each with its reason",
-    key=("member_id", "kind", "row_id"),
+    key=("kind", "member_id", "row_id"),
     columns={
-        "member_id": column(pl.String, "Member", not_empty()),
         "kind": column(KIND, "Table of the row"),
+        "member_id": column(pl.String, "Member", not_empty()),
         "row_id": column(pl.Int64, "diagnosis_id or drug_id of the row", at_least(0)),
         "code": column(pl.String, "ICD-10-CM, NDC or HCPCS code", nullable=True),
         "reason": column(REASON, "Why it does not count"),

@@ -65,7 +65,7 @@ def mark_diagnoses(
 
     with ThreadPoolExecutor(threads()) as pool:
         list(pool.map(judge, range(0, len(code), CHUNK)))  # they only ever write 1 into the marks
-    return _rejected(diagnoses, "diagnosis", pl.col("code"), reasons, member)
+    return _rejected(diagnoses, "diagnosis", pl.col("code"), reasons)
 
 
 def mark_drugs(enrolment: Enrolment, drugs: pl.DataFrame, tables: TableSet, marks: Marks) -> pl.DataFrame:
@@ -92,7 +92,7 @@ def mark_drugs(enrolment: Enrolment, drugs: pl.DataFrame, tables: TableSet, mark
         reasons[lost[reasons[lost] != ACCEPTED]] = REASON_IDS["no_issuer_on_date"]
     reasons[~inside] = REASON_IDS["outside_benefit_year"]
     reasons[member < 0] = REASON_IDS["member_not_enrolled"]
-    return _rejected(drugs, "drug", pl.coalesce("ndc", "hcpcs"), reasons, member)
+    return _rejected(drugs, "drug", pl.coalesce("ndc", "hcpcs"), reasons)
 
 
 @dataclass(frozen=True)
@@ -244,21 +244,20 @@ def _sexes(sex: pl.Series) -> Ints:
     return sex.replace_strict({"F": 0, "M": 1}, return_dtype=pl.Int8).fill_null(-1).to_numpy()
 
 
-def _rejected(frame: pl.DataFrame, kind: str, code: pl.Expr, reasons: Reasons, member: Ints) -> pl.DataFrame:
-    """Return the rows that do not count, with the number of their member (-1: not enrolled)."""
+def _rejected(frame: pl.DataFrame, kind: str, code: pl.Expr, reasons: Reasons) -> pl.DataFrame:
+    """Return the rows that do not count, in their order (REJECTED contract)."""
     number = f"{kind}_id"
-    row_id = (
-        pl.col(number).cast(pl.Int64) if number in frame.columns else pl.int_range(pl.len(), dtype=pl.Int64)
-    )
+    row_id = pl.col(number) if number in frame.columns else pl.int_range(pl.len(), dtype=pl.Int64)
     refused = reasons != ACCEPTED
     names = pl.Series("reason", list(REASONS), dtype=REASON)
     return (
         frame.select("member_id", row_id.alias("row_id"), code.alias("code"))
         .filter(pl.Series(refused))
-        .with_columns(
+        .select(
             pl.lit(kind, KIND).alias("kind"),
+            "member_id",
+            pl.col("row_id").cast(pl.Int64),
+            "code",
             names.gather(reasons[refused] - np.uint8(1)),
-            pl.Series("member", member[refused]),
         )
-        .select("member", "member_id", "kind", "row_id", "code", "reason")
     )

@@ -31,10 +31,16 @@ _PASSED_ON = ("plan_id", "issuer", "market", "state", "rating_area")
 
 @dataclass(frozen=True)
 class Scored:
-    """Scores (SCORES contract) and the diagnoses and drugs that do not count (REJECTED contract)."""
+    """Scores (SCORES contract), and the diagnoses and drugs that do not count (REJECTED contract)."""
 
     scores: pl.DataFrame
-    rejected: pl.DataFrame
+    diagnoses: pl.DataFrame
+    drugs: pl.DataFrame
+
+    @property
+    def rejected(self) -> pl.DataFrame:
+        """All evidence that does not count: diagnoses, then drugs."""
+        return pl.concat([self.diagnoses, self.drugs])
 
 
 @dataclass(frozen=True)
@@ -67,7 +73,7 @@ def score(spans: pl.DataFrame, diagnoses: pl.DataFrame, drugs: pl.DataFrame, tab
     there plan_id, issuer, market, state, rating_area; diagnoses: member_id, code, service_date, if there
     diagnosis_id and eligible; drugs: member_id, ndc, hcpcs, if there service_date and drug_id.
     Unusable spans raise RiskflowError (see `enrolment`). Scores come back in the order of the spans given, rejected
-    rows by member.
+    rows in that of the evidence.
     """
     spans = spans.with_row_index("__row")
     enrolled = enrolment(spans, tables)
@@ -79,14 +85,7 @@ def score(spans: pl.DataFrame, diagnoses: pl.DataFrame, drugs: pl.DataFrame, tab
     names, prices = priced(tables)
     sums = _sums(enrolled, _terms(enrolled, marks, prices), prices)
     scores = _frame(enrolled, sums, names, tables)
-    return Scored(scores, _by_member(pl.concat(rejected)))
-
-
-def _by_member(rejected: pl.DataFrame) -> pl.DataFrame:
-    """Return the rows, which come as diagnoses and then drugs, by member; diagnoses before drugs."""
-    key = rejected["member"].to_numpy().astype(np.int64) * 2 + (rejected["kind"] == "drug").to_numpy()
-    order = np.argsort(key, kind="stable")
-    return rejected.drop("member")[order]
+    return Scored(scores, *rejected)
 
 
 @lru_cache(maxsize=16)

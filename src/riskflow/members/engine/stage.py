@@ -55,7 +55,8 @@ def run(
 
     parts = list(mapped(scored, slices(members, SLICE_SPANS)))
     read = {"diagnoses": sum(part.diagnoses for part in parts), "drugs": sum(part.drugs for part in parts)}
-    kept, refused = [part.found.scores for part in parts], [part.found.rejected for part in parts]
+    kept = [part.found.scores for part in parts]
+    refused = [part.found.diagnoses for part in parts] + [part.found.drugs for part in parts]
     del parts
     with ThreadPoolExecutor(1) as pool:
         scores = _whole(kept)
