@@ -12,14 +12,11 @@ def no_cycle_search() -> Iterator[None]:
     """Pause the search, which would look through all of them again and again: a fifth of the time of ingest.
 
     Objects are freed as ever when nothing refers to them. Who works for long calls `gc.collect` between portions.
-    What is alive at the end (lists, modules) is left out of later searches, of which the interpreter makes some when
-    it ends.
     """
     was_on = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        gc.freeze()
         if was_on:
             gc.enable()

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from riskflow.notes import pseudonym
 from riskflow.notes.demo import demo_records
 from riskflow.notes.ner import sentences
-from riskflow.notes.redact import known, listed_names, names
+from riskflow.notes.redact import known, listed_names, names, relations
 from riskflow.notes.redact.detectors import rule_detector
 from riskflow.notes.redact.index import Runs, WordIndex, first_part
 from riskflow.notes.redact.record import Known, known_by_patient, mentioned, readable
@@ -90,6 +90,36 @@ def test_the_last_word_before_a_place_is_found_as_by_a_search_through_all(before
         found and (found.span(), found.groupdict())
     )
     assert names.PARTICLES_BEFORE.search(before) is None or names.may_end_in_particle(before)
+
+
+BEFORE_NAMES = [
+    "wife",
+    "husband's",
+    "mother-in-law",
+    "son's",
+    "patient's",
+    "pt",
+    "aide",
+    "ex-wife",
+    "is",
+    "named",
+]
+BEFORE_NAMES += ["called", "name", "Mr.", "dr", "his", "of"]
+RELATED = st.lists(
+    st.tuples(
+        st.sampled_from(BEFORE_NAMES), st.sampled_from([" ", "  ", ", ", " (", "' ", "-", "\n", "'s "])
+    ),
+    max_size=5,
+).map(lambda parts: "".join(map("".join, parts)))
+
+
+@settings(max_examples=1000)
+@given(RELATED)
+def test_the_relation_before_a_name_is_found_as_by_a_search_through_all(before):
+    word = listed_names.preceding_word(before, len(before))
+    if word in relations.KIN | relations.STAFF | relations.LINKS:
+        expected, found = relations.RELATION.search(before), relations.relation_before(before, word)
+        assert (expected and (expected.span(), expected["kin"])) == (found and (found.span(), found["kin"]))
 
 
 def test_words_of_letters_are_told_as_words_of_parts_are():

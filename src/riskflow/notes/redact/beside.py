@@ -10,7 +10,7 @@ from riskflow.notes.redact.names import Evidence, evidence, is_any_given
 
 
 def may_relate(index: WordIndex, found: Ints) -> Bools:
-    """Whether a possible name with a capital is the next word: what `name_rules._after_relation` asks."""
+    """Whether a possible name with a capital is the next word: what `relations.after_relation` asks."""
     return index.told(index.ahead(found), _may_be_related)
 
 

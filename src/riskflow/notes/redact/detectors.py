@@ -17,6 +17,7 @@ from riskflow.notes.redact import (
     name_rules,
     names,
     places,
+    relations,
     text,
 )
 from riskflow.notes.redact.rule import RuleDetector, version_of
@@ -29,7 +30,7 @@ def rule_detector() -> RuleDetector:
     """Return the detector that runs every Safe Harbor rule of the package."""
     ruled = (dates, contacts, identifiers, places, name_rules, brief_names)
     rules = tuple(rule for module in ruled for rule in module.RULES)
-    modules = (*ruled, beside, checksums, index, listed_names, names, text)
+    modules = (*ruled, beside, checksums, index, listed_names, names, relations, text)
     lists = ("\n".join(text.word_list(name)) for name in LISTS)
     return RuleDetector(rules, f"rules@{version_of(modules, *lists)}")
 

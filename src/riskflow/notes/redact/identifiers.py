@@ -52,11 +52,11 @@ def _is_spaced_ssn(match: re.Match[str]) -> bool:
 def _is_mixed_code(match: re.Match[str]) -> bool:
     """Letters and at least five digits in one word, such as an accession code; not a number with its unit."""
     code = match["phi"]
-    digits = sum(c.isdigit() for c in code)
-    unit = re.fullmatch(
-        r"[\d.,]+(?:mg|mcg|ml|units?|iu|k|x|cells|copies|kcal|mmol|g|l|s|hz|ms|cc|th)", code, _I
-    )
-    return digits >= 5 and digits < sum(c.isalnum() for c in code) and unit is None
+    digits = sum(map(str.isdigit, code))
+    return digits >= 5 and digits < sum(map(str.isalnum, code)) and _WITH_UNIT.fullmatch(code) is None
+
+
+_WITH_UNIT = re.compile(r"[\d.,]+(?:mg|mcg|ml|units?|iu|k|x|cells|copies|kcal|mmol|g|l|s|hz|ms|cc|th)", _I)
 
 
 def _rule(name: str, kind: str, label: str) -> Rule:

@@ -14,7 +14,6 @@ from riskflow.notes.redact.listed_names import (
     lower_case_runs,
     may_be_listed,
     may_run,
-    preceding_word,
 )
 from riskflow.notes.redact.names import (
     CAPITAL_WORD,
@@ -29,6 +28,7 @@ from riskflow.notes.redact.names import (
     run_end,
     run_start,
 )
+from riskflow.notes.redact.relations import KIN, LINKS, STAFF, after_relation
 from riskflow.notes.redact.rule import Rule, WordRule
 from riskflow.notes.redact.spans import SPAN_SCHEMA, span_frame
 from riskflow.notes.redact.text import canonical_series, lower_case_given_names, spelled_out, word_list
@@ -84,31 +84,6 @@ _CREDENTIAL_PARTS = frozenset(
     + [*"mdrnp", "ph", "phd", "pharmd", "psyd"]
 )
 _WEAK_CREDENTIALS = frozenset({"MA", "PT", "OT", "MS", "OD", "DC", "PA", "DO", "RD", "NP", "CNS", "ESQ"})
-_RELATIONS = (
-    "wife|husband|spouse|partner|son|daughter|mother|father|mom|dad|mum|sister|brother|sibling|aunt|uncle"
-    "|cousin|niece"
-    "|nephew|grandmother|grandfather|grandson|granddaughter|grandma|grandpa|grandchild|grandchildren"
-    "|friend|neighbor"
-    "|neighbour|roommate|girlfriend|boyfriend|fiance|fiancee|caregiver|guardian|stepmother|stepfather"
-    "|stepson|stepdaughter"
-    "|mother-in-law|father-in-law|son-in-law|daughter-in-law|brother-in-law|sister-in-law|sons|daughters"
-    "|sisters|brothers"
-    "|twin|twins|children|child|baby|parents|boss|coworker|supervisor|teacher|landlord|sponsor|widow"
-    "|widower|husband's|wife's"
-)
-_STAFF_WORDS = (
-    "aide|interpreter|nurse|surgeon|therapist|counselor|pharmacist|chaplain|hospitalist|cardiologist"
-    "|oncologist"
-    "|pediatrician|neurologist|psychiatrist|provider|physician|pcp|attending|resident|patient|pt|client"
-)
-_KIN = frozenset(_RELATIONS.split("|"))
-_STAFF = frozenset(_STAFF_WORDS.split("|"))
-_LINKS = frozenset({"named", "called", "is", "name", "mr", "mrs", "ms", "dr", "mr.", "mrs.", "ms.", "dr."})
-_RELATION = re.compile(
-    rf"\b(?i:(?P<kin>{_RELATIONS})|{_STAFF_WORDS})(?:'s)?"
-    r"(?:(?i:\s*,\s*|\s+(?:is\s+)?(?:named|called)\s+|\s+name\s+is\s+|\s+is\s+|\s*\(\s*|\s+))(?:(?i:mr|mrs"
-    r"|ms|dr)\.?\s+)?$"
-)
 _PHRASE = re.compile(
     r"\b(?i:(?:my|his|her|their|whose|patient'?s?|your|the)\s+name(?:s)?\s+(?:is|was|are)|goes\s+by"
     r"|known\s+as|a\.?k\.?a\.?|aka|n[ee]e|formerly|prefers\s+(?:to\s+be\s+called|the\s+name)"
@@ -134,34 +109,6 @@ def _after_phrase(text: str) -> Iterator[tuple[int, int]]:
             end = _unlisted_end(text, match.end())
         if end:
             yield match.end(), end
-
-
-_BEFORE_CAPITAL = re.compile(r"[A-Za-z'-]+[.\"']?[ ,(:\n]+(?=[A-Z])")
-
-
-def _after_relation(text: str, anchors: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """After kin an unlisted name counts (`her son Xander`); after staff and `patient` only a listed one does."""
-    for anchor in anchors:
-        gap = _BEFORE_CAPITAL.match(text, anchor)
-        capital = CAPITAL_WORD.match(text, gap.end()) if gap else None
-        if capital is None:
-            continue
-        start = capital.start()
-        before = preceding_word(text, start)
-        if not (before in _KIN or before in _STAFF or before in _LINKS):
-            continue
-        relation = _RELATION.search(text[max(0, start - 40) : start])
-        found = evidence(capital[0])
-        if relation is None or found is Evidence.WORD or is_short_capitals(capital[0], text):
-            continue
-        kin = relation["kin"] is not None and not text.isupper()
-        if found is not Evidence.NAME and not (
-            kin and (found is Evidence.UNKNOWN or is_any_given(capital[0]))
-        ):
-            continue
-        end = run_end(text, start, sure=True)
-        if end is not None:
-            yield start, end
 
 
 def _after_title(text: str, anchors: Sequence[int]) -> Iterator[tuple[int, int]]:
@@ -315,7 +262,7 @@ RULES: tuple[Rule | WordRule, ...] = (
     WordRule("name.title", "NAME", _TITLE_SET, _after_title),
     WordRule("name.label", "NAME", _ends_label, _after_label, beside=may_label),
     WordRule("name.credential", "NAME", _CREDENTIAL_PARTS, _before_credential),
-    WordRule("name.relation", "NAME", _KIN | _STAFF | _LINKS, _after_relation, beside=may_relate),
+    WordRule("name.relation", "NAME", KIN | STAFF | LINKS, after_relation, beside=may_relate),
     Rule("name.phrase", "NAME", _PHRASE_NEEDS, _after_phrase),
     WordRule("name.listed", "NAME", may_be_listed, listed_runs, tier="list", beside=may_run),
     WordRule("name.lower_case", "NAME", lower_case_given_names(), lower_case_runs, tier="list"),

@@ -137,15 +137,18 @@ def run_end(text: str, start: int, *, sure: bool, lower: bool = False) -> int | 
         if token is None or not _continues(token, words, sure or after_initial, text):
             break
         words, end = words + 1, word_end(token)
-        if end != token.end() and text[end : end + 1] == "'":
+        after = text[end : end + 1]
+        if end != token.end() and after == "'":
             break
+        if after and after != "-" and not after.isspace() and text[end - 1] != ".":
+            break  # nothing joins here: most names end before a comma or a full stop
         join = _JOIN.match(text, end)
         if join is None or (join.end() == join.start() and text[end - 1 : end] != "."):
             break
         position = join.end()
     if end is None or (words == 1 and end - start <= 2 and not sure):
         return None
-    suffix = SUFFIX.match(text, end)
+    suffix = SUFFIX.match(text, end) if text[end : end + 1] == "," or text[end : end + 1].isspace() else None
     return suffix.end() if suffix else end
 
 
