@@ -4,8 +4,8 @@
 
 In one run: the name model without prefilter and cache, with the prefilter, and with a warm cache; the predecessor's
 way, one `nlp(text)` per note, on a part of the same notes; 30,061 observations of 10,000 patients from a JSON array to
-redacted parquet, two shards side by side. Memory is measured by `notes_memory`. The package's bytecode is made first, as
-by an installation.
+redacted parquet, two shards side by side. Memory is measured by `notes_memory`. The package's bytecode is made first,
+as by an installation.
 """
 
 from __future__ import annotations

@@ -83,6 +83,16 @@ def test_repeated_ids_keep_the_first_row_even_of_another_patient(tmp_path):
         assert bad["rule_id"].to_list() == ["repeated_id"] * 4
 
 
+@pytest.mark.parametrize("at_once", [1, 3, 1000])
+def test_repeated_ids_are_found_however_few_are_compared_at_a_time(tmp_path, monkeypatch, at_once):
+    monkeypatch.setattr(spill, "HASHES_AT_ONCE", at_once)
+    ids = [f"p{n * n % 23}" for n in range(40)]
+    tables, bad, _ = load_json(tmp_path, [{"patient": {"patient_id": patient_id}} for patient_id in ids])
+    later = [line for line, patient_id in enumerate(ids, 1) if patient_id in ids[: line - 1]]
+    assert (bad["rule_id"].unique().to_list(), sorted(bad["line"])) == (["repeated_id"], later)
+    assert sorted(tables["patients"]["patient_id"]) == sorted(set(ids))
+
+
 def test_the_same_file_twice_is_all_repeated(tmp_path):
     for name in ("a", "b"):
         (tmp_path / name).mkdir()

@@ -1,13 +1,13 @@
 """Rows on their way to shards: appended to one file per table and shard, so that memory holds one chunk.
 
 All rows of a patient go to the patient's shard. Repeated keys are found over all shards by their hashes
-(eight bytes a row), then settled by the keys themselves.
+(eight bytes a row, in a file of their own), then settled by the keys themselves.
 """
 
 from __future__ import annotations
 
 import resource
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -24,6 +24,7 @@ from riskflow.sharding import buckets
 
 SOURCE_RANK = "__rank"
 _FILES_BESIDE = 64
+HASHES_AT_ONCE = 1 << 20
 
 
 class Spill:
@@ -32,7 +33,6 @@ class Spill:
     def __init__(self, folder: Path, shards: int) -> None:
         self.folder, self.shards = folder, shards
         self._writers: dict[tuple[str, int], Any] = {}
-        self._hashes: dict[str, list[npt.NDArray[np.uint64]]] = {table: [] for table in SOURCE_TABLES}
         self._sources: list[str] = []
         _allow_open_files(shards * len(SOURCE_TABLES) + _FILES_BESIDE)
         folder.mkdir(parents=True, exist_ok=True)
@@ -55,7 +55,8 @@ class Spill:
         """Append typed rows (contract columns, source, line) to the files of their shards."""
         if rows.is_empty():
             return
-        self._hashes[table].append(rows[SOURCE_TABLES[table].key[0]].hash(seed=1).to_numpy())
+        with self._hashes(table).open("ab") as hashes:
+            hashes.write(rows[SOURCE_TABLES[table].key[0]].hash(seed=1).to_numpy().tobytes())
         ranks = {source: self._rank(source) for source in rows[SOURCE].unique(maintain_order=True)}
         ranked = rows.with_columns(
             pl.col(SOURCE).replace_strict(ranks, return_dtype=pl.Int64).alias(SOURCE_RANK)
@@ -94,11 +95,22 @@ class Spill:
                 )
 
     def _repeated_hashes(self, table: str) -> npt.NDArray[np.uint64]:
-        parts: Sequence[npt.NDArray[np.uint64]] = self._hashes[table]
-        if not parts:
-            return np.array([], dtype=np.uint64)
-        ordered = np.sort(np.concatenate(parts))
-        return np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+        """Return the hashes that stand twice, looked for among so many at a time that memory stays flat."""
+        path, repeated = self._hashes(table), [np.array([], dtype=np.uint64)]
+        size = path.stat().st_size // 8 if path.exists() else 0
+        parts = -(-size // HASHES_AT_ONCE)
+        for part in range(parts):
+            blocks = (
+                np.fromfile(path, np.uint64, HASHES_AT_ONCE, offset=8 * HASHES_AT_ONCE * n)
+                for n in range(parts)
+            )
+            some = np.concatenate([block[block % parts == part] for block in blocks])
+            some.sort()
+            repeated.append(np.unique(some[1:][some[1:] == some[:-1]]))
+        return np.concatenate(repeated)
+
+    def _hashes(self, table: str) -> Path:
+        return self.folder / f"{table}.hashes"
 
     def _rank(self, source: str) -> int:
         if source not in self._sources:

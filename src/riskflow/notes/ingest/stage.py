@@ -36,6 +36,11 @@ class Tally:
     quarantined: list[pl.DataFrame] = field(default_factory=list)
     shard_rows: dict[str, int] = field(default_factory=dict)
 
+    def add(self, quarantined: pl.DataFrame) -> None:
+        """Add quarantine rows, if there are any."""
+        if not quarantined.is_empty():
+            self.quarantined.append(quarantined)
+
     def quarantine(self) -> pl.DataFrame:
         """Return the quarantine rows so far."""
         return pl.concat([QUARANTINE.empty(), *self.quarantined])
@@ -45,12 +50,12 @@ def spill_chunks(chunks: Iterable[RawChunk], spill: Spill, tally: Tally) -> None
     """Type every chunk and append it to the shards; rows that do not fit go to the tally's quarantine."""
     for number, chunk in enumerate(chunks, 1):
         faults = fault_rows(chunk)
-        tally.quarantined.append(faults)
+        tally.add(faults)
         tally.read.update(fault.unit for fault in chunk.faults)
         for table, raw in chunk.tables.items():
             typed = typed_table(table, raw, chunk.source)
             tally.read[table] += typed.read
-            tally.quarantined.append(typed.quarantined)
+            tally.add(typed.quarantined)
             spill.add(table, typed.kept)
         if number % _CHUNKS_BETWEEN_SEARCHES == 0:
             gc.collect()
@@ -65,7 +70,7 @@ def sound_shard(
     for table, contract in SOURCE_TABLES.items():
         rows = _marked(spill.rows(table, shard), table, repeats[table], sound)
         parted = split(rows, _REFERENCES[table], line=LINE, source=SOURCE, keep_row=False)
-        tally.quarantined.append(parted.quarantined)
+        tally.add(parted.quarantined)
         tally.kept[table] += parted.kept.height
         sound[table] = parted.kept.select(contract.schema.keys())
     return sound
