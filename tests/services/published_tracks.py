@@ -102,10 +102,11 @@ def members(folder: Path, rows: int = 30, *, factor: float = 1.5, day: int = 1) 
     prior, run_a = _run(folder, "scoring", 2024)
     comparison, _ = _run(folder, "comparison", 2025, run_id_a=run_a, run_id_b=run_b, population="union")
     decomposition, _ = _run(folder, "decomposition", 2025)
+    paying_or_not = pl.when(NUMBER % 2 == 0).then(pl.lit("code_without_hcc")).otherwise(pl.lit("sex_edit"))
     scores = {"csr_factor": factor, "csr_adjusted_score": NUMBER / 7 * factor}
     frames = {
         "scores": (SCORES, filled(SCORES, rows, **scores)),
-        "rejected": (REJECTED, filled(REJECTED, rows // 2)),
+        "rejected": (REJECTED, filled(REJECTED, rows // 2, reason=paying_or_not, code=NUMBER)),
         "spans": (SPANS, filled(SPANS, rows)),
         "transfers": (runs.TRANSFERS, filled(runs.TRANSFERS, 4, av=factor)),
         "pools": (runs.TRANSFER_POOLS, filled(runs.TRANSFER_POOLS, 2)),

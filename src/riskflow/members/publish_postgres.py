@@ -29,9 +29,16 @@ Runs = Mapping[Path, Sequence[Path]]
 _PACKAGE = "riskflow.members"
 _MIGRATIONS = {
     "runs": (SqlFile(_PACKAGE, "postgres_0001_runs.sql"),),
-    "intermediate": (SqlFile(_PACKAGE, "postgres_0001_intermediate.sql"),),
+    "intermediate": (
+        SqlFile(_PACKAGE, "postgres_0001_intermediate.sql"),
+        SqlFile(_PACKAGE, "postgres_0002_intermediate.sql"),
+    ),
     "analytics": (SqlFile(_PACKAGE, "postgres_0001_analytics.sql"),),
 }
+_SUMMED = {
+    "main_intermediate.rejected_evidence": ("main_intermediate.unpaid_codes", ("run_id", "kind", "code"))
+}
+"""Table → a second one that the warehouse fills from the same artifact, and its key."""
 _WHO_RAN = ("run_timestamp", "git_branch", "git_commit", "git_clean", "git_commit_date", "owner")
 
 
@@ -54,7 +61,8 @@ def parts_of(runs: Runs, config: MembersPostgresStage) -> list[Part]:
         run_id = own_run(recorded[path]).identity.run_id
         for name in map(table_of, tables):
             key = ("run_id", *TARGETS[name].contract.key)
-            parts.append(Part(_table(name, key, config.postgres), name, run_id))
+            filled = [(name, key), *([_SUMMED[name]] if name in _SUMMED else [])]
+            parts += [Part(_table(one, its_key, config.postgres), one, run_id) for one, its_key in filled]
     return list(dict.fromkeys(parts))
 
 
