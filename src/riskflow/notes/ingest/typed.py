@@ -106,6 +106,8 @@ def _texts(values: Sequence[Any]) -> Converted:
         values = [_scalar(value) for value in values]
     series = pl.Series(values, dtype=pl.String)
     blank = series.str.strip_chars() == ""
+    if not blank.any():
+        return series, misfits
     return pl.select(pl.when(~blank).then(series)).to_series(), misfits
 
 
