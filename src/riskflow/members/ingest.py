@@ -18,6 +18,7 @@ from riskflow.members.ingest_evidence import NO_MEMBER, REPEATED, UNREADABLE
 from riskflow.members.texts import strictly_ascending
 from riskflow.quarantine import QUARANTINE, Rule, Split, assert_conserved, split
 
+POPULATION_EMPTY = "population-empty"
 _MARKETS = ("individual", "small_group", "merged")
 
 
@@ -40,10 +41,10 @@ def validated_spans(
 
 
 def assert_population(spans: pl.DataFrame, read: int, year: int) -> None:
-    """Raise when no member is left to score."""
+    """Raise when no member is left to score: a rule of the whole table, with an id but no row to quarantine."""
     if not spans.height:
         raise RiskflowError(
-            f"no enrolment span of {read} rows is usable in benefit year {year}",
+            f"{POPULATION_EMPTY}: no enrolment span of {read} rows is usable in benefit year {year}",
             "check members.model.benefit_year, the column mapping, and the quarantine file for the rules broken",
         )
 

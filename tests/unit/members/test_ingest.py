@@ -209,7 +209,7 @@ def test_spans_are_cut_to_the_year_and_texts_normalised():
 
 
 def test_empty_population_is_a_clear_error():
-    with pytest.raises(RiskflowError, match="no enrolment span of 3 rows is usable"):
+    with pytest.raises(RiskflowError, match="population-empty: no enrolment span of 3 rows is usable"):
         ingest.assert_population(SPANS.empty(), 3, 2025)
 
 
