@@ -1,6 +1,7 @@
 """Shared by all of the workflow: the validated config, stage params, source files and shard digests."""
 
 import json
+import os
 import re
 import sys
 from functools import cache
@@ -199,17 +200,19 @@ def planned(track, *parts):
 
 
 def plan_digests(track):
-    """The digests in a track's plan; empty before the first run."""
+    """The digests in a track's plan; empty before the first run. Asked for by every job, so no Path is built."""
     name = f"{RESULTS}/{track}/plan.json"
     if STORAGE:
         return json.loads(stored_text(name) or "{}")
-    path = Path(name)
-    return plan_content(path, path.stat().st_mtime_ns) if path.exists() else {}
+    try:
+        return plan_content(name, os.stat(name).st_mtime_ns)
+    except FileNotFoundError:
+        return {}
 
 
 @cache
-def plan_content(path, modified):
-    return json.loads(path.read_text())
+def plan_content(name, modified):
+    return json.loads(Path(name).read_text())
 
 
 def earlier(folder, name):
