@@ -70,6 +70,18 @@ def touch_tables(workspace: Workspace) -> None:
         path.touch()
 
 
+def content_of(name: str) -> Callable[[Workspace], None]:
+    """A file of the CMS tables in other bytes, and no newer than it was."""
+
+    def change(workspace: Workspace) -> None:
+        path = workspace.folder / "src/riskflow/members/tables/data" / name
+        before = path.stat()
+        path.write_bytes(path.read_bytes() + b"\n")
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+    return change
+
+
 def delete(name: str) -> Callable[[Workspace], None]:
     return lambda workspace: workspace.path(name).unlink()
 
@@ -81,12 +93,20 @@ RECORDED = {"record": 1, "record_prior": 1, "plan": 1, "merge": 1, "merge_prior"
 PLANNED: dict[str, tuple[Callable[[Workspace], None], dict[str, int]]] = {
     "nothing": (nothing, {}),
     "CMS tables touched": (touch_tables, {}),
+    "other content of a CMS set that scores nobody": (
+        content_of("2023_diy/labels.parquet"),
+        {"decompose": 1, **PUBLISH},
+    ),
     "comment in the engine": (
         edit("src/riskflow/members/engine/score.py", r"\ndef ", "\n# why\n\n\ndef "),
         {},
     ),
     "length of the page's lists": (setting("report", "top", 5), PAGE),
     # what follows from a new plan is known when it is made
+    "other content of last year's CMS set": (
+        content_of("2024_alt/set.json"),
+        {name: count for name, count in RECORDED.items() if name != "record"},
+    ),
     "quarantine limit": (setting("quality", "max_quarantined", 0.31), {"quality": 1, "shard": 1, **RECORDED}),
     "description of the runs": (setting("runs", "description", "monthly"), RECORDED),
     "population of the comparison": (
@@ -228,8 +248,15 @@ def test_a_change_of_the_engine_scores_everybody_again(workspace: Workspace) -> 
 
 
 @pytest.mark.slow
-def test_another_vintage_of_last_year_scores_last_year_only(workspace: Workspace) -> None:
-    setting("prior", "vintage", "diy")(workspace)
+@pytest.mark.parametrize(
+    "change",
+    [setting("prior", "vintage", "diy"), content_of("2024_alt/set.json")],
+    ids=["vintage", "content"],
+)
+def test_other_tables_of_last_year_score_last_year_only(
+    workspace: Workspace, change: Callable[[Workspace], None]
+) -> None:
+    change(workspace)
     ran = workspace.build(*TARGETS)
     assert ran["members_score_prior"] == SHARDS
     assert ran["members_compare"] == ran["members_decompose"] == 1
