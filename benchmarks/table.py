@@ -202,6 +202,7 @@ SECTIONS: dict[str, Callable[[dict[str, Any]], Iterator[str]]] = {
     "notes_scale": _plain("Notes: speed"),
     "notes_quality": _quality,
     "notes_memory": _plain("Notes: memory"),
+    "notes_array_memory": _plain("Notes: memory of reading one large array"),
     "neo4j_graph": _plain("Neo4j"),
     "postgres_publish": _plain("PostgreSQL"),
     "slurm_submissions": _plain("SLURM"),

@@ -251,8 +251,8 @@ def _drivers(parts: Parts, top: int) -> Section:
         listed.append(Table(f"The {rows.height} most frequent {title}", rows, _VARIABLE_COLUMNS, cards=True))
     return Section(
         "What drives the scores",
-        "Diagnoses become HCCs, hierarchies keep the severest, groups count once. riskflow explain member ID tells "
-        "it for one member.",
+        "Diagnoses become HCCs, hierarchies keep the severest, groups count once. `riskflow explain member ID` "
+        "tells it for one member.",
         [*drawn, *listed],
     )
 

@@ -17,6 +17,7 @@ from riskflow.report.facts import Facts
 from riskflow.resources import text
 
 _SVG_ID = re.compile(r'(?<=\bid=")|(?<=href="#)|(?<=url\(#)')
+_COMMAND = re.compile("`([^`]+)`")
 _CONTROL_CHARACTERS = dict.fromkeys((*range(9), 11, 12, *range(14, 32), 127), " ")  # no place in HTML
 
 
@@ -74,9 +75,15 @@ class Figures:
         return Markup(svg.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1))
 
 
+def with_commands(sentence: str) -> Markup:
+    """Return a sentence for a page, escaped, with what stands between backticks shown as something to type."""
+    return Markup(_COMMAND.sub(r"<code>\1</code>", str(escape(sentence))))
+
+
 @cache
 def _template() -> jinja2.Template:
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
+    environment.filters["with_commands"] = with_commands
     return environment.from_string(text(__package__, "page.html.j2"))

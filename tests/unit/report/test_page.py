@@ -26,6 +26,7 @@ from riskflow.report import (
     quality,
     run_facts,
 )
+from riskflow.report.page import with_commands
 
 NASTY = """<script>alert("x")</script> & 'quotes' $x$"""
 VOID = {"meta", "input", "use", "path", "br"}
@@ -112,6 +113,10 @@ def test_names_from_data_are_escaped_everywhere() -> None:
     html = everything(NASTY).html()
     assert "<script>alert" not in html
     assert html.count("<script>") == 1  # the table filter
+
+
+def test_a_command_between_backticks_is_shown_as_one_and_still_escaped() -> None:
+    assert with_commands("run `a <b>` & see") == "run <code>a &lt;b&gt;</code> &amp; see"
 
 
 def test_the_page_is_balanced_and_its_ids_are_unique() -> None:
