@@ -1,4 +1,4 @@
-"""A bucket that cannot be reached is told in a line, before Snakemake asks for every file in it."""
+"""What stops a run with its files in a bucket is told in a line, before Snakemake asks for every file in it."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     return Workspace.create(tmp_path_factory.mktemp("access") / "riskflow", SMALL)
 
 
-def planned(workspace: Workspace, url: str, credentials: Path) -> Run:
+def planned(workspace: Workspace, url: str, credentials: Path, track: str = "providers") -> Run:
     words = ["--default-storage-provider", "s3", "--default-storage-prefix", "s3://riskflow/run"]
     environment = {"SNAKEMAKE_STORAGE_S3_ENDPOINT_URL": url, "AWS_SHARED_CREDENTIALS_FILE": str(credentials)}
-    return workspace.snakemake("--dry-run", "providers", *words, env=environment)
+    return workspace.snakemake("--dry-run", track, *words, env=environment)
 
 
 def test_a_bucket_that_is_not_there_yet_is_an_empty_one(server: S3Server, workspace: Workspace) -> None:
@@ -51,3 +51,15 @@ def test_a_wrong_key(server: S3Server, workspace: Workspace, tmp_path: Path) -> 
     assert run.status != 0
     assert "s3://riskflow/run cannot be read (ClientError); look at the address" in run.text
     assert "wrong-key-81c2" not in run.text
+
+
+def test_a_key_that_reaches_no_other_machine_is_refused(
+    server: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The demo's jobs there would take the demo's key."""
+    notes = Workspace.create(tmp_path / "riskflow", {"tracks": ["notes"]})
+    monkeypatch.setenv("RISKFLOW_NOTES_KEY", "a key for the tests, 0123456789abcdef")
+    run = planned(notes, server.url, server.credentials_file, "notes")
+    assert run.status != 0
+    assert "RISKFLOW_NOTES_KEY does not reach other machines" in run.text
+    assert "0123456789abcdef" not in run.text

@@ -259,4 +259,5 @@ def test_identifiers_are_in_the_sensitive_part_of_the_bucket_only(notes: Ran, tm
         path.write_bytes(content)
     found = dict(texts_of(tmp_path, secrets))
     assert found and all(name.startswith("sensitive/") for name in found)
-    assert dict(texts_of(notes.cloud.machines, secrets)) == {}, "local copies are gone"
+    for folder in (notes.cloud.machines, notes.cloud.workspace.folder / ".snakemake"):
+        assert dict(texts_of(folder, secrets)) == {}, "local copies are gone"
