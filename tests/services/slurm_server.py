@@ -44,7 +44,7 @@ class SlurmServer:
         """Stop slurmctld only: jobs go on, nobody can submit or ask."""
         pid = (self.folder / "slurmctld.pid").read_text().strip()
         subprocess.run(["kill", pid], check=True)
-        wait_until(lambda: not Path(f"/proc/{pid}").exists(), 30, "slurmctld's end")
+        wait_until(lambda: not is_running(int(pid)), 30, "slurmctld's end")
 
     def steps(self) -> list[str]:
         """Return the ids of the job steps that have begun: a stage's own process is on its way."""
@@ -71,3 +71,11 @@ class SlurmServer:
             stdin=subprocess.DEVNULL,
             env=os.environ | self._ports | {"SLURM_MEMORY": "poll"},
         )
+
+
+def is_running(process: int) -> bool:
+    """Return whether a process runs; one that ended may stay listed where no init collects it."""
+    try:
+        return bool(Path(f"/proc/{process}/cmdline").read_bytes())
+    except OSError:
+        return False
