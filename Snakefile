@@ -22,6 +22,9 @@ if CONFIG.publish.postgres.enabled:
     include: "workflow/rules/postgres.smk"
 
 
+include: "workflow/rules/unfinished.smk"
+
+
 report: "workflow/report/workflow.rst"
 
 
@@ -36,18 +39,22 @@ rule all:
     default_target: True
     input:
         [made for track in CONFIG.tracks for made in FINAL[track]],
+        unfinished(*CONFIG.tracks),
 
 
 rule providers:
     input:
         final("providers"),
+        unfinished("providers"),
 
 
 rule members:
     input:
         final("members"),
+        unfinished("members"),
 
 
 rule notes:
     input:
         final("notes"),
+        unfinished("notes"),
