@@ -67,7 +67,8 @@ class SpanCache:
     def _entries(self, version: str) -> pl.DataFrame:
         files = sorted(self._folder(version).glob("[!.]*.parquet"))
         try:
-            frames = [pl.read_parquet(path, glob=False).cast(_ENTRY) for path in files]  # type: ignore[arg-type]
+            # polars opens a path twice; another shard's job may replace the file in between
+            frames = [pl.read_parquet(path.read_bytes()).cast(_ENTRY) for path in files]  # type: ignore[arg-type]
         except (pl.exceptions.PolarsError, OSError) as error:
             raise RiskflowError(
                 f"the redaction cache in {self._folder(version)} cannot be read ({type(error).__name__})",
