@@ -18,6 +18,7 @@ def unfinished(*tracks):
     ]
 
 
+@cache
 def missing_receipts(track):
     """Where the receipts would be of jobs that left a log only; of shards, those that there still are."""
     folder = Path(RESULTS, track)
