@@ -23,6 +23,7 @@ HAS_PRIOR = (
 DATA_SETS = ["current", *(["prior"] if HAS_PRIOR else [])]
 # What this year's run is compared with: an earlier one of the config's, else last year's.
 AGAINST = MEMBERS.comparison.against
+AGAINST_FOLDER = named_folder(AGAINST)
 COMPARED = HAS_PRIOR or bool(AGAINST)
 # Without last year's members, definitions that name them wait for them.
 MEMBER_DEFINITIONS = MEMBERS.decomposition.definitions
@@ -186,7 +187,7 @@ def against_file(name):
     """Where the run or the scores of the run to compare with are: last year's, of the warehouse, or of a folder."""
     if not AGAINST:
         return f"{M}/prior/{name}.parquet"
-    if not Path(AGAINST).is_dir():
+    if not AGAINST_FOLDER:
         return f"{M}/earlier/{name}.parquet"
     path = Path(
         AGAINST, "members", "current/run.parquet" if name == "run" else "scores.parquet"
@@ -202,13 +203,12 @@ def against_file(name):
 def against(name):
     """The same as an input; files of an earlier run count by content, and the started rows lie before the plan."""
     path = against_file(name)
-    of_folder = AGAINST and Path(AGAINST).is_dir()
-    return ancient(path) if of_folder or (name == "run" and not AGAINST) else path
+    return ancient(path) if AGAINST_FOLDER or (name == "run" and not AGAINST) else path
 
 
 def against_digests():
     """Params with the digests of an earlier run's files."""
-    if not AGAINST or not Path(AGAINST).is_dir():
+    if not AGAINST_FOLDER:
         return []
     return [
         f"data.{name}={source_digest(Path(against_file(name)), SOURCE_DIGESTS)}"

@@ -6,16 +6,21 @@ before the config was changed, the next run would say that there is nothing to b
 
 
 def unfinished(*tracks):
-    """The receipts of the tracks' jobs that left a log and no receipt: they failed, or were killed."""
-    if not workflow.is_main_process:
-        return []
-    return [
-        str(receipt)
-        for track in tracks
-        if track in CONFIG.tracks
-        for receipt in sorted(missing_receipts(track))
-        if any(rule.is_producer(str(receipt)) for rule in needed_rules(track))
-    ]
+    """An input function: the receipts of the tracks' jobs that left a log and no receipt: they failed, or were killed.
+
+    A function, so that only who asks for whole tracks looks through their logs.
+    """
+
+    def receipts(wildcards):
+        return [
+            str(receipt)
+            for track in tracks
+            if track in CONFIG.tracks
+            for receipt in sorted(missing_receipts(track))
+            if any(rule.is_producer(str(receipt)) for rule in needed_rules(track))
+        ]
+
+    return receipts if workflow.is_main_process else []
 
 
 @cache
