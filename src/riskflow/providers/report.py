@@ -320,7 +320,7 @@ def _top(scores: pl.DataFrame, scored: pl.DataFrame, top: int) -> Section:
         )
     return Section(
         "Highest ranked",
-        "Each with its reasons, the largest contribution first. riskflow explain provider NPI tells the rest.",
+        "Each with its reasons, the largest contribution first. `riskflow explain provider NPI` tells the rest.",
         blocks,
     )
 
