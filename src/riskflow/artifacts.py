@@ -2,7 +2,7 @@
 
 Writing validates against the contract, sorts by its key, writes zstd to a temporary name, syncs and renames:
 a reader sees the old artifact or the new one, never half of one. The same rows give the same bytes at any
-thread count and row order: no timestamps, one chunk, one fixed row-group size.
+thread count, row order and number of pieces in memory: no timestamps, one fixed row-group size, see `_page_bytes`.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from riskflow.jobs import workflow_path
 
 ROW_GROUP_ROWS = 262_144
 _HASH_BLOCK = 1 << 20
+_ONE_PAGE = 1 << 30
 
 
 @dataclass(frozen=True)
@@ -83,23 +84,33 @@ def checked(path: Path, contract: Contract) -> Artifact:
 
 def write(frame: pl.DataFrame, path: Path, contract: Contract) -> Artifact:
     """Validate, sort by key, and write; raise RiskflowError and leave no file when a promise is broken."""
-    ordered = _sorted_by_key(contract.validate(frame), contract).rechunk()
+    ordered = _sorted_by_key(contract.validate(frame), contract)
     metadata = {
         "riskflow.contract": contract.name,
         "riskflow.version": str(contract.version),
         "riskflow.provenance": _ledger.provenance,
     }
     with replacing(path) as temporary:
-        ordered.write_parquet(
+        ordered.lazy().sink_parquet(
             temporary,
             compression="zstd",
             compression_level=1,
             row_group_size=ROW_GROUP_ROWS,
+            data_page_size=_page_bytes(contract),
             metadata=metadata,
         )
     artifact = Artifact(workflow_path(path), contract.name, ordered.height, content_digest(path))
     _ledger.outputs.append(artifact)
     return artifact
+
+
+def _page_bytes(contract: Contract) -> int | None:
+    """Return the size of a page: for lists so large that a row group is one page.
+
+    polars cuts lists into pages by the size of the array that a row group is a part of: the bytes would tell in
+    which pieces the rows came together.
+    """
+    return _ONE_PAGE if any(kind.is_nested() for kind in contract.schema.values()) else None
 
 
 def content_digest(path: Path) -> str:
@@ -145,9 +156,9 @@ def _sorted_by_key(frame: pl.DataFrame, contract: Contract) -> pl.DataFrame:
     if not contract.key or frame.height < 2:
         return frame
     keys = list(contract.key)
-    if not frame.select(_strictly_ascending(keys)).item():
+    if not _is_strictly_ascending(frame, keys):
         frame = frame.sort(keys, nulls_last=False, maintain_order=True)
-        if not frame.select(_strictly_ascending(keys)).item():
+        if not _is_strictly_ascending(frame, keys):
             repeated = frame.height - frame.select(keys).n_unique()
             raise RiskflowError(
                 f"artifact {contract.name}: {repeated} rows repeat the key ({', '.join(keys)})",
@@ -156,8 +167,14 @@ def _sorted_by_key(frame: pl.DataFrame, contract: Contract) -> pl.DataFrame:
     return frame
 
 
+def _is_strictly_ascending(frame: pl.DataFrame, keys: Sequence[str]) -> bool:
+    """Whether each row's key is greater than the row's before it (nulls first); asked block by block."""
+    ascending, asked = _strictly_ascending(keys), frame.select(keys)
+    starts = range(0, frame.height, ROW_GROUP_ROWS)
+    return all(asked[start : start + ROW_GROUP_ROWS + 1].select(ascending).item() for start in starts)
+
+
 def _strictly_ascending(keys: Sequence[str]) -> pl.Expr:
-    """Whether each row's key is greater than the row's before it (nulls first)."""
     unequal = pl.lit(False)
 
     def compare(deeper: pl.Expr, key: str) -> pl.Expr:

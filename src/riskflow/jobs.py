@@ -15,6 +15,10 @@ KERNEL_VARIABLE, KERNEL = "OPENBLAS_CORETYPE", "Haswell"
 """numpy's OpenBLAS picks its code by the processor, and with it the last bits of sums, by which a trained model becomes
 another. So it is told: code for any processor with AVX2, which polars needs as well; other families ignore it."""
 
+LEAN = {"OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"}
+"""What keeps a job small: polars and DuckDB have threads of their own, beside which those of OpenBLAS only wait, and
+arrays that threads of numpy let go of are used again by the next one, not left in an arena per thread."""
+
 
 def prepare_environment(checkout: Path, umask: str, local_copies: str = "") -> None:
     """Let jobs find riskflow in this checkout and the Python that runs Snakemake, and keep what they make private.
@@ -22,11 +26,13 @@ def prepare_environment(checkout: Path, umask: str, local_copies: str = "") -> N
     `umask` is octal text: 027 gives files 0640 and folders 0750. RISKFLOW_OWNER_PID tells a job which process
     owns the run, so that a run whose owner died is not told as running. `local_copies` is the folder that
     `workflow_path` takes away. Matrices are multiplied by the same code on every machine, so that bytes are the same.
+    What the user has set stays.
     """
     os.umask(int(umask, 8))
     os.environ.setdefault(OWNER_VARIABLE, str(os.getpid()))
     os.environ[COPIES_VARIABLE] = local_copies
-    os.environ.setdefault(KERNEL_VARIABLE, KERNEL)
+    for variable, value in {KERNEL_VARIABLE: KERNEL, **LEAN}.items():
+        os.environ.setdefault(variable, value)
     _prepend("PYTHONPATH", str(checkout / "src"))
     _prepend("PATH", str(Path(sys.executable).parent))
 

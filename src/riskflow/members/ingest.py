@@ -15,7 +15,7 @@ from riskflow.contracts.members_sources import METALS, SPANS
 from riskflow.errors import RiskflowError
 from riskflow.members import csr
 from riskflow.members.ingest_evidence import NO_MEMBER, REPEATED, UNREADABLE
-from riskflow.members.texts import strictly_ascending
+from riskflow.members.texts import strictly_ascending, trimmed
 from riskflow.quarantine import QUARANTINE, Rule, Split, assert_conserved, split
 
 POPULATION_EMPTY = "population-empty"
@@ -30,7 +30,8 @@ def validated_spans(
     `raw` has the columns of SPAN_COLUMNS with `unreadable`, `source` and `line`; `variants` are the HIOS variants
     of the year's CMS set (CSR_VARIANTS). Spans are cut to the year.
     """
-    rows = _split(_normalised_spans(raw, year, variants), _span_rules(year), keep_row)
+    tidy = raw.with_columns(trimmed(pl.col(pl.String)))
+    rows = _split(_normalised_spans(tidy, year, variants), _span_rules(year), keep_row)
     alone, shared = _by_sharing(rows.kept)
     alone = alone.with_columns(pl.col("span_id").fill_null("1"))
     whole = _split(_ranked_spans(shared), _WHOLE_SPAN_RULES, keep_row)
@@ -56,9 +57,9 @@ def _normalised_spans(raw: pl.DataFrame, year: int, variants: pl.DataFrame | Non
             f"spans: benefit year {year} needs csr_indicator; HIOS variants have a CMS table from 2025 on",
             "map the EDGE cost-sharing indicator under members.source.spans.columns.csr_indicator",
         )
-    metal = pl.col("metal").str.strip_chars().str.to_lowercase()
-    sex = pl.col("sex").str.strip_chars().str.to_uppercase().replace({"MALE": "M", "FEMALE": "F"})
-    market = pl.col("market").str.strip_chars().str.to_lowercase().str.replace_all(r"[\s-]+", "_")
+    metal = pl.col("metal").str.to_lowercase()
+    sex = pl.col("sex").str.to_uppercase().replace({"MALE": "M", "FEMALE": "F"})
+    market = pl.col("market").str.to_lowercase().str.replace_all(r"[\s-]+", "_")
     normalised = raw.with_columns(
         metal,
         sex,

@@ -7,7 +7,7 @@ largest that the track reads.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -18,7 +18,16 @@ from riskflow.contracts.base import Contract
 from riskflow.contracts.members_sources import DIAGNOSES, DRUGS, ICD_10
 from riskflow.members.ndc import ndc_11, ndc_is_ambiguous
 from riskflow.members.parallel import mapped
-from riskflow.members.texts import Coded, Ints, coded, distinct_in_order, joined, member_numbers, packed
+from riskflow.members.texts import (
+    Coded,
+    Ints,
+    alike,
+    coded,
+    distinct_in_order,
+    member_numbers,
+    packed,
+    trimmed,
+)
 from riskflow.quarantine import Rule, Split, assert_conserved, split
 
 UNREADABLE = "a cell is not the date (YYYY-MM-DD) or number it should be"
@@ -128,6 +137,11 @@ class Rows:
         texts = {name: column.chosen(rows) for name, column in self.texts.items()}
         return Rows(self.member[rows], self.day[rows], self.line[rows], texts)
 
+    def between(self, start: int, stop: int) -> Rows:
+        """Return the rows from `start` to before `stop`, not copied."""
+        texts = {name: column.between(start, stop) for name, column in self.texts.items()}
+        return Rows(self.member[start:stop], self.day[start:stop], self.line[start:stop], texts)
+
     def key(self) -> Ints:
         """Return a number per row that sorts as member, date and texts do."""
         present = [column.place for column in self.texts.values() if not column.texts.is_empty()]
@@ -151,26 +165,31 @@ def _validated(raw: Raw, spans: pl.DataFrame, kind: Evidence, keep_row: bool) ->
     read = sum(batch.read for batch in batches)
     source = next((batch.source for batch in batches if batch.read), "")
     broken = [batch.quarantined for batch in batches]
-    rows, repeats = _in_order(_joined([batch.good for batch in batches], kind))
+    pieces = _apart(_alike([batch.good for batch in batches], kind))
     del batches
-    again = _columns(rows.chosen(np.flatnonzero(repeats)), members).with_columns(
-        pl.lit(source).alias("source"), pl.lit(True).alias("repeats")
-    )
-    rule = Rule(f"{kind.name}-repeated", REPEATED, ~pl.col("repeats"))
-    repeated = split(again, [rule], keep_row=keep_row)
-    kept = _kept(rows.chosen(np.flatnonzero(~repeats)) if repeats.any() else rows, members, kind)
-    quarantined = pl.concat([*broken, repeated.quarantined])
+    finished = partial(_finished, members=members, kind=kind, source=source, keep_row=keep_row)
+    found = list(mapped(finished, pieces))
+    kept = pl.concat([part.kept for part in found])
+    quarantined = pl.concat([*broken, *(part.quarantined for part in found)])
     assert_conserved(read, kept.height, quarantined.height)
     return Split(kept, quarantined)
 
 
 def _checked(raw: pl.DataFrame, members: pl.Series, kind: Evidence, keep_row: bool) -> Batch:
-    """Return the good rows of a batch, and the quarantine of the others."""
-    member = member_numbers(raw["member_id"], members)
+    """Return the good rows of a batch, and the quarantine of the others.
+
+    Most files have no white space to trim: their distinct texts are asked, and the ids of members that change.
+    """
+    member = member_numbers(raw["member_id"], members, trimmed)
     cells = {name: coded(raw[name]) for name in kind.texts}
+    untidy = [name for name, column in cells.items() if not column.is_trimmed()]
+    if untidy:
+        raw = raw.with_columns(trimmed(pl.col(untidy)))
+        cells |= {name: coded(raw[name]) for name in untidy}
     known = raw.with_columns(pl.Series("known", member >= 0))
     good = _passing(known, kind.rules, cells)
-    broken = split(known.filter(~good), kind.rules, keep_row=keep_row)
+    bad = known.filter(~good).with_columns(trimmed(pl.col("member_id")))
+    broken = split(bad, kind.rules, keep_row=keep_row)
     texts = {name: cells[name].ranked(clean) for name, clean in kind.texts.items()}
     day = raw["service_date"].cast(pl.Int32).fill_null(0).to_numpy()
     rows = Rows(member, day, raw["line"].to_numpy(), texts)
@@ -190,13 +209,65 @@ def _passing(frame: pl.DataFrame, rules: Sequence[Rule], cells: Mapping[str, Cod
     return good
 
 
-def _joined(parts: Sequence[Rows], kind: Evidence) -> Rows:
+def _alike(parts: Sequence[Rows], kind: Evidence) -> list[Rows]:
+    """Return the parts with the same texts, so that the places of one part's texts compare with another's."""
+    texts = {name: alike([part.texts[name] for part in parts]) for name in kind.texts}
+    return [
+        replace(part, texts={name: columns[number] for name, columns in texts.items()})
+        for number, part in enumerate(parts)
+    ]
+
+
+def _apart(parts: Sequence[Rows]) -> list[Rows]:
+    """Return the rows in pieces without a member in common, so that each can be finished for itself.
+
+    The parts, each by member, become pieces as they are where the file lies by member: only the members that one
+    part ends and the next begins with are taken out. Of any other file the rows are one piece.
+    """
+    pieces: list[Rows] = []
+    shared: list[Rows] = []  # rows of one member, from the end of a part and the beginning of the next
+    for part in parts:
+        if not len(part.member):
+            continue
+        begin, last = 0, part.member[-1]
+        if shared:
+            before = shared[0].member[0]
+            if part.member[0] < before:
+                return [_together(parts)]
+            begin = int(np.searchsorted(part.member, before, side="right"))
+            shared.append(part.between(0, begin))
+        if begin < len(part.member):
+            end = int(np.searchsorted(part.member, last, side="left"))
+            pieces += [_together(shared)] if shared else []
+            pieces.append(part.between(begin, end))
+            shared = [part.between(end, len(part.member))]
+    return [*pieces, _together(shared or parts)]
+
+
+def _together(parts: Sequence[Rows]) -> Rows:
+    """Return the rows of parts that have the same texts, one after another."""
+    first = parts[0]
+    texts = {
+        name: Coded(column.texts, np.concatenate([part.texts[name].place for part in parts]))
+        for name, column in first.texts.items()
+    }
     return Rows(
         np.concatenate([part.member for part in parts]),
         np.concatenate([part.day for part in parts]),
         np.concatenate([part.line for part in parts]),
-        {name: joined([part.texts[name] for part in parts]) for name in kind.texts},
+        texts,
     )
+
+
+def _finished(rows: Rows, members: pl.Series, kind: Evidence, source: str, keep_row: bool) -> Split:
+    """Return all rows of some members in the contract's columns and order, and those that repeat another."""
+    ordered, repeats = _in_order(rows)
+    again = _columns(ordered.chosen(np.flatnonzero(repeats)), members).with_columns(
+        pl.lit(source).alias("source"), pl.lit(True).alias("repeats")
+    )
+    rule = Rule(f"{kind.name}-repeated", REPEATED, ~pl.col("repeats"))
+    kept = _kept(ordered.chosen(np.flatnonzero(~repeats)) if repeats.any() else ordered, members, kind)
+    return Split(kept, split(again, [rule], keep_row=keep_row).quarantined)
 
 
 def _in_order(rows: Rows) -> tuple[Rows, Mask]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from riskflow.errors import RiskflowError
+from riskflow.members.texts import trimmed
 
 BATCH_ROWS = 1 << 20
 SPAN_COLUMNS: dict[str, pl.DataType] = {
@@ -84,7 +85,8 @@ DRUGS_SHAPE = TableShape("drugs", DRUG_COLUMNS, (("member_id",), ("service_date"
 def read_table(source: TableSource, shape: TableShape) -> pl.DataFrame:
     """Return our columns (typed; absent optional ones null), `unreadable`, `source` and `line` of every raw row.
 
-    `unreadable` marks rows with a cell that is not the date (YYYY-MM-DD) or number it should be.
+    `unreadable` marks rows with a cell that is not the date (YYYY-MM-DD) or number it should be. Texts are as written,
+    white space around them included: a check trims them, a large table's only where it has to.
     """
     return pl.concat(read_batches(source, shape))
 
@@ -111,11 +113,14 @@ def typed(
         if theirs not in raw.columns:
             columns.append(pl.lit(None, kind).alias(name))
             continue
-        cell = _blank_as_null(pl.col(theirs), raw.schema[theirs])
-        value = _cast(cell, raw.schema[theirs], kind)
+        have, cell = raw.schema[theirs], pl.col(theirs)
+        if have == kind:
+            columns.append(cell.alias(name))
+            continue
+        cell = trimmed(cell) if have == pl.String else cell
+        value = _cast(cell, have, kind)
         columns.append(value.alias(name))
-        if raw.schema[theirs] != kind:
-            unreadable.append(cell.is_not_null() & value.is_null())
+        unreadable.append(cell.is_not_null() & value.is_null())
     return raw.select(
         *columns,
         pl.any_horizontal(unreadable).alias("unreadable"),
@@ -201,16 +206,7 @@ def _check_columns(raw: pl.DataFrame, names: Mapping[str, str], shape: TableShap
         )
 
 
-def _blank_as_null(cell: pl.Expr, kind: pl.DataType) -> pl.Expr:
-    if kind != pl.String:
-        return cell
-    text = cell.str.strip_chars()
-    return pl.when(text.str.len_bytes() > 0).then(text)
-
-
 def _cast(cell: pl.Expr, have: pl.DataType, want: pl.DataType) -> pl.Expr:
-    if have == want:
-        return cell
     if want == pl.Date and have == pl.String:
         return cell.str.slice(0, 10).str.to_date("%Y-%m-%d", strict=False)
     if want == pl.Int64 and have == pl.String:

@@ -142,8 +142,11 @@ def finish_within(connection: duckdb.DuckDBPyConnection, run_id: str, status: st
 
 
 def prepare(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make the schemas and tables of the members track where they are absent."""
+    """Make the schemas, tables and views of the members track where they are absent."""
     execute_script(connection, resources.text(__package__, "warehouse_schema.sql"))
+    if connection.execute(resources.text(__package__, "warehouse_kind.sql")).fetchone() == ("BASE TABLE",):
+        execute_script(connection, resources.text(__package__, "warehouse_scores_from_json.sql"))
+    execute_script(connection, resources.text(__package__, "warehouse_views.sql"))
 
 
 def runs(database: Path) -> pl.DataFrame:

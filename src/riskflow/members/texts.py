@@ -35,6 +35,14 @@ class Coded:
         """Return some of the rows."""
         return Coded(self.texts, _missing(len(rows)) if self.texts.is_empty() else self.place[rows])
 
+    def between(self, start: int, stop: int) -> Coded:
+        """Return the rows from `start` to before `stop`, not copied."""
+        return Coded(self.texts, self.place[start:stop])
+
+    def is_trimmed(self) -> bool:
+        """Whether no text is blank or has white space around it."""
+        return self.texts.equals(self.texts.to_frame().select(trimmed(pl.first())).to_series())
+
     def ranked(self, cleaned: Callable[[pl.Expr], pl.Expr]) -> Coded:
         """Return the column with its texts cleaned, distinct again, and in order."""
         if self.texts.is_empty():
@@ -50,22 +58,24 @@ class Coded:
         return self.texts.gather(place.set(place == MISSING, None) if (place == MISSING).any() else place)
 
 
-def joined(parts: Sequence[Coded]) -> Coded:
-    """Return the rows of several columns, one after another, with their texts distinct and in order."""
-    texts = pl.concat([part.texts for part in parts]).unique().sort()
+def alike(columns: Sequence[Coded]) -> list[Coded]:
+    """Return the columns by the same texts: those that any of them has, distinct and in order."""
+    texts = pl.concat([column.texts for column in columns]).unique().sort()
     if texts.is_empty():
-        return Coded(texts, _missing(sum(len(part.place) for part in parts)))
-    ends = np.cumsum([len(part.place) for part in parts])
-    places = np.empty(ends[-1], np.int32)
+        return list(columns)
 
-    def renumber(number: int) -> None:
-        part = parts[number]
-        renumbered = np.append(numbers(part.texts, texts), np.int32(MISSING))
-        places[ends[number] - len(part.place) : ends[number]] = renumbered[part.place]
+    def renumbered(column: Coded) -> Coded:
+        place = np.append(numbers(column.texts, texts), np.int32(MISSING))
+        return Coded(texts, place[column.place])
 
     with ThreadPoolExecutor(threads()) as pool:
-        list(pool.map(renumber, range(len(parts))))
-    return Coded(texts, places)
+        return list(pool.map(renumbered, columns))
+
+
+def trimmed(text: pl.Expr) -> pl.Expr:
+    """Return the text without white space around it, or null where nothing is left."""
+    inner = text.str.strip_chars()
+    return pl.when(inner.str.len_bytes() > 0).then(inner)
 
 
 def _missing(rows: int) -> Ints:
@@ -99,10 +109,12 @@ def distinct_in_order(texts: pl.Series) -> pl.Series:
     return texts if strictly_ascending(texts) else texts.unique().sort()
 
 
-def member_numbers(ids: pl.Series, members: pl.Series) -> Ints:
+def member_numbers(
+    ids: pl.Series, members: pl.Series, cleaned: Callable[[pl.Expr], pl.Expr] | None = None
+) -> Ints:
     """Return each id's place in `members` (distinct and in order), -1 for an unknown one.
 
-    Only the first id of each run of equal ids is looked up: artifacts are sorted by member.
+    Only the first id of each run of equal ids is cleaned, if asked for, and looked up: artifacts are sorted by member.
     """
     if ids.dtype != members.dtype and len(members):
         raise RiskflowError(f"member_id is {ids.dtype} in one table and {members.dtype} in the spans")
@@ -112,6 +124,8 @@ def member_numbers(ids: pl.Series, members: pl.Series) -> Ints:
     if len(changed):
         changed[0] = True
     heads = ids.filter(changed)
+    if cleaned is not None:
+        heads = heads.to_frame().select(cleaned(pl.first())).to_series()
     place = members.search_sorted(heads).clip(upper_bound=len(members) - 1)
     same = (members.gather(place) == heads).fill_null(False).to_numpy()
     numbered: Ints = np.where(same, place.to_numpy(), MISSING).astype(np.int32)

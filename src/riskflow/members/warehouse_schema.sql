@@ -36,25 +36,32 @@ CREATE TABLE IF NOT EXISTS main_runs.published (
     PRIMARY KEY (table_name, run_id)
 );
 
-CREATE TABLE IF NOT EXISTS main_runs.risk_scores (
+-- Scores as they were made. The view main_runs.risk_scores has their details and components as JSON.
+CREATE TABLE IF NOT EXISTS main_runs.scored_spans (
     run_id VARCHAR NOT NULL,
     member_id VARCHAR NOT NULL,
     span_id VARCHAR NOT NULL,
+    benefit_year SMALLINT NOT NULL,
+    vintage VARCHAR NOT NULL,
+    model_version VARCHAR NOT NULL,
+    model VARCHAR NOT NULL,
+    metal VARCHAR NOT NULL,
+    csr_indicator BIGINT,
     plan_id VARCHAR,
     issuer VARCHAR,
     market VARCHAR,
     state VARCHAR,
     rating_area BIGINT,
-    benefit_year SMALLINT NOT NULL,
-    vintage VARCHAR NOT NULL,
-    model VARCHAR NOT NULL,
-    metal VARCHAR NOT NULL,
-    csr_indicator BIGINT,
+    sex VARCHAR NOT NULL,
+    age_last SMALLINT NOT NULL,
+    enrolled_days SMALLINT NOT NULL,
     member_months DOUBLE NOT NULL,
+    enrolment_duration SMALLINT NOT NULL,
     raw_score DOUBLE NOT NULL,
+    csr_factor DOUBLE NOT NULL,
     csr_adjusted_score DOUBLE NOT NULL,
-    details JSON NOT NULL,
-    components JSON NOT NULL
+    variables VARCHAR[] NOT NULL,
+    coefficients DOUBLE[] NOT NULL
 );
 
 CREATE TABLE IF NOT EXISTS main_intermediate.enrolment_spans (

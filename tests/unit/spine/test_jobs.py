@@ -5,7 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from riskflow.jobs import COPIES_VARIABLE, KERNEL_VARIABLE, local_copy, prepare_environment, workflow_path
+from riskflow.jobs import (
+    COPIES_VARIABLE,
+    KERNEL_VARIABLE,
+    LEAN,
+    local_copy,
+    prepare_environment,
+    workflow_path,
+)
 
 
 @pytest.fixture
@@ -32,16 +39,18 @@ def test_a_file_of_this_machine_is_where_it_says(storage: Path, monkeypatch: pyt
     assert local_copy(Path("results/demo.key")) == Path("results/demo.key")
 
 
-def test_matrices_are_multiplied_by_the_same_code_unless_the_user_says_another(
+def test_jobs_work_as_they_are_told_unless_the_user_says_otherwise(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("PATH", "PYTHONPATH", COPIES_VARIABLE, KERNEL_VARIABLE, "RISKFLOW_OWNER_PID"):
+    for name in ("PATH", "PYTHONPATH", COPIES_VARIABLE, KERNEL_VARIABLE, *LEAN, "RISKFLOW_OWNER_PID"):
         monkeypatch.setenv(name, os.environ.get(name, ""))
     before = os.umask(0o027)
     try:
-        monkeypatch.delenv(KERNEL_VARIABLE)
+        for name in (KERNEL_VARIABLE, *LEAN):
+            monkeypatch.delenv(name)
         prepare_environment(tmp_path, "027")
         assert os.environ[KERNEL_VARIABLE] == "Haswell"
+        assert {name: os.environ[name] for name in LEAN} == LEAN
         monkeypatch.setenv(KERNEL_VARIABLE, "Zen")
         prepare_environment(tmp_path, "027")
         assert os.environ[KERNEL_VARIABLE] == "Zen"

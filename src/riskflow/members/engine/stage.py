@@ -14,7 +14,7 @@ from riskflow.config.members import MembersScoreStage
 from riskflow.contracts.members_scores import REJECTED, SCORES
 from riskflow.contracts.members_sources import DIAGNOSES, DRUGS, SPANS
 from riskflow.errors import RiskflowError
-from riskflow.members.engine.eligibility import eligible_codes, with_eligibility
+from riskflow.members.engine.eligibility import CLAIM_FIELDS, eligible_codes, with_eligibility
 from riskflow.members.engine.score import Scored, priced, score
 from riskflow.members.parallel import mapped
 from riskflow.members.tables.load import LATEST, TableSet, load
@@ -45,7 +45,7 @@ def run(
     with ThreadPoolExecutor(1) as pool:  # once, before the threads that score ask for it at the same time
         ready = pool.submit(priced, chosen)
         members = artifacts.read(spans, SPANS)
-        claims, fills = artifacts.scan(diagnoses, DIAGNOSES), artifacts.scan(drugs, DRUGS)
+        claims, fills = _claims(artifacts.scan(diagnoses, DIAGNOSES)), artifacts.scan(drugs, DRUGS)
         ready.result()
 
     def scored(part: Slice) -> Judged:
@@ -58,10 +58,10 @@ def run(
     kept = [part.found.scores for part in parts]
     refused = [part.found.diagnoses for part in parts] + [part.found.drugs for part in parts]
     del parts
+    scores, lost = pl.concat(kept), pl.concat(refused)
+    del kept, refused
     with ThreadPoolExecutor(1) as pool:
-        scores = _whole(kept)
         other = pool.submit(artifacts.write, scores, output, SCORES)
-        lost = _whole(refused)
         artifacts.write(lost, rejected, REJECTED)
         other.result()
     reasons = lost.group_by("kind", "reason").len().sort("kind", "reason")
@@ -111,11 +111,10 @@ def slices(spans: pl.DataFrame, rows: int) -> Iterator[Slice]:
     yield Slice(spans.slice(start), owns)
 
 
-def _whole(parts: list[pl.DataFrame]) -> pl.DataFrame:
-    """Return the parts as one frame in one piece, and let go of them: written as they are, they would be copied."""
-    joined = pl.concat(parts)
-    parts.clear()
-    return joined.rechunk()
+def _claims(diagnoses: pl.LazyFrame) -> pl.LazyFrame:
+    """Return the diagnoses without the fields of claims where no claim has a kind: they decide nothing then."""
+    kinds = diagnoses.select(pl.col("claim_kind").is_null().all()).collect(engine="streaming")
+    return diagnoses.drop(CLAIM_FIELDS) if kinds.item() else diagnoses
 
 
 def _counted(read: Mapping[str, int], reasons: pl.DataFrame) -> dict[str, int]:
