@@ -49,14 +49,16 @@ def run(
         ready.result()
 
     def scored(part: Slice) -> Judged:
-        mine, drawn = claims.filter(part.owns).collect(), fills.filter(part.owns).collect()
+        # in one piece each: columns made of them would come in other pieces, and be brought into line again and again
+        mine, drawn = (rows.filter(part.owns).collect().rechunk() for rows in (claims, fills))
         found = score(part.spans, with_eligibility(mine, codes), drawn, chosen)
-        return Judged(found, mine.height, drawn.height)
+        return Judged(found, mine.height, drawn.height, _reasons(found))
 
     parts = list(mapped(scored, slices(members, SLICE_SPANS)))
     read = {"diagnoses": sum(part.diagnoses for part in parts), "drugs": sum(part.drugs for part in parts)}
     kept = [part.found.scores for part in parts]
     refused = [part.found.diagnoses for part in parts] + [part.found.drugs for part in parts]
+    reasons = pl.concat([part.reasons for part in parts])
     del parts
     scores, lost = pl.concat(kept), pl.concat(refused)
     del kept, refused
@@ -64,7 +66,7 @@ def run(
         other = pool.submit(artifacts.write, scores, output, SCORES)
         artifacts.write(lost, rejected, REJECTED)
         other.result()
-    reasons = lost.group_by("kind", "reason").len().sort("kind", "reason")
+    reasons = reasons.group_by("kind", "reason").sum().sort("kind", "reason")
     return Receipt(
         counts={"spans": members.height, "scored": scores.height, **_counted(read, reasons)},
         facts={
@@ -87,11 +89,12 @@ class Slice:
 
 @dataclass(frozen=True)
 class Judged:
-    """What a slice came to, and how many rows of evidence it had."""
+    """What a slice came to, how many rows of evidence it had, and how many do not count: kind, reason, len."""
 
     found: Scored
     diagnoses: int
     drugs: int
+    reasons: pl.DataFrame
 
 
 def slices(spans: pl.DataFrame, rows: int) -> Iterator[Slice]:
@@ -115,6 +118,13 @@ def _claims(diagnoses: pl.LazyFrame) -> pl.LazyFrame:
     """Return the diagnoses without the fields of claims where no claim has a kind: they decide nothing then."""
     kinds = diagnoses.select(pl.col("claim_kind").is_null().all()).collect(engine="streaming")
     return diagnoses.drop(CLAIM_FIELDS) if kinds.item() else diagnoses
+
+
+def _reasons(found: Scored) -> pl.DataFrame:
+    by_kind = [
+        lost.group_by("reason").agg(pl.col("kind").first(), pl.len()) for lost in (found.diagnoses, found.drugs)
+    ]
+    return pl.concat(by_kind)
 
 
 def _counted(read: Mapping[str, int], reasons: pl.DataFrame) -> dict[str, int]:
