@@ -27,6 +27,7 @@ from benchmarks.measure import REPOSITORY
 from benchmarks.members_engine import YEAR, population
 from riskflow.config.base import leaf_values
 from riskflow.config.members import STAGES, MembersConfig
+from riskflow.jobs import LEAN
 from riskflow.members.tables.load import folder, load
 from riskflow.sharding import shard_name
 
@@ -192,7 +193,7 @@ def timed(words: list[str]) -> dict[str, Any]:
         process = subprocess.Popen(
             [sys.executable, f"workflow/scripts/{words[0]}", *words[1:]],
             cwd=REPOSITORY,
-            env={**os.environ, "POLARS_MAX_THREADS": str(THREADS)},
+            env={**LEAN, **os.environ, "POLARS_MAX_THREADS": str(THREADS)},
             stdout=subprocess.DEVNULL,
             stderr=errors,
         )

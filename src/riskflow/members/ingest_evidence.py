@@ -205,7 +205,9 @@ def _passing(frame: pl.DataFrame, rules: Sequence[Rule], cells: Mapping[str, Cod
         if set(about) <= set(cells) and len(set(about)) == 1:
             good &= cells[about[0]].asked(rule.passes)
         else:
-            good &= frame.select(rule.passes.fill_null(False)).to_series().to_numpy()
+            passing = frame.select(rule.passes.fill_null(False)).to_series()
+            if not passing.all():
+                good &= passing.to_numpy()
     return good
 
 

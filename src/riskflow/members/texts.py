@@ -29,6 +29,8 @@ class Coded:
         """Return per row whether its text passes; a missing text is asked as null."""
         told = pl.DataFrame([self.texts.extend_constant(None, 1)]).select(passes.fill_null(False))
         answers: npt.NDArray[np.bool_] = told.to_series().to_numpy()
+        if answers[:-1].all() and (answers[-1] or not (self.place == MISSING).any()):
+            return np.broadcast_to(np.True_, len(self.place))
         return answers[self.place]  # -1 is the last, the missing one
 
     def chosen(self, rows: Ints) -> Coded:
