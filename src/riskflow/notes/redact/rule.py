@@ -100,10 +100,7 @@ class RuleDetector:
         patterns = sorted((r for r in self.rules if isinstance(r, Rule)), key=lambda rule: rule.digits)
         by_word = [rule for rule in self.rules if isinstance(rule, WordRule)]
         protecting = [rule for rule in by_word if self.sparing and rule.tier == "allow"]
-        parts = [
-            _rows(patterns[i : i + _GROUP], column, plain, index.digits)
-            for i in range(0, len(patterns), _GROUP)
-        ]
+        parts = [_rows(rules, column, plain, index.digits) for rules in _groups(patterns)]
         parts += [word_spans(rule, plain, index) for rule in by_word if rule not in protecting]
         rows = [row for part in parts for row in part]
         if protecting and rows:
@@ -112,8 +109,19 @@ class RuleDetector:
         return Detection(span_frame(rows))
 
 
-_GROUP = 8
-"""Rules, from those of fewest digits on, whose `needs` are asked at once first: most texts meet none of them."""
+_GROUP_RULES, _GROUP_LENGTH = 8, 1500
+"""How many rules' `needs`, and of what length together, are asked at once: longer alternations are many times slower."""
+
+
+def _groups(rules: Iterable[Rule]) -> list[list[Rule]]:
+    """Return the rules in groups whose `needs` are asked at once first: most texts meet none of a group."""
+    groups: list[list[Rule]] = [[]]
+    for rule in rules:
+        length = sum(len(other.needs) for other in groups[-1])
+        if len(groups[-1]) == _GROUP_RULES or (groups[-1] and length + len(rule.needs) > _GROUP_LENGTH):
+            groups.append([])
+        groups[-1].append(rule)
+    return groups if groups[0] else []
 
 
 def _rows(
