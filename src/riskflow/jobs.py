@@ -15,9 +15,15 @@ KERNEL_VARIABLE, KERNEL = "OPENBLAS_CORETYPE", "Haswell"
 """numpy's OpenBLAS picks its code by the processor, and with it the last bits of sums, by which a trained model becomes
 another. So it is told: code for any processor with AVX2, which polars needs as well; other families ignore it."""
 
-LEAN = {"OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"}
-"""What keeps a job small: polars and DuckDB have threads of their own, beside which those of OpenBLAS only wait, and
-arrays that threads of numpy let go of are used again by the next one, not left in an arena per thread."""
+LEAN = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "MALLOC_ARENA_MAX": "1",
+    "MALLOC_MMAP_THRESHOLD_": str(1 << 30),
+    "MALLOC_TRIM_THRESHOLD_": str(1 << 32),
+}
+"""What keeps a job small and quick. polars and DuckDB have threads of their own, beside which those of OpenBLAS wait.
+The memory of an array that numpy lets go of is used again by the next, whichever thread asks; glibc would give it back
+to the system, which clears new pages for the next one."""
 
 
 def prepare_environment(checkout: Path, umask: str, local_copies: str = "") -> None:

@@ -311,6 +311,57 @@ def test_nothing_is_lost_and_order_does_not_matter(seed, year, dirt):
         contract.validate(frame)
 
 
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("ABCDE"), st.integers(1, 3), st.sampled_from(["E1165", "I10", "Z00"])),
+        min_size=1,
+    ),
+    st.integers(1, 9),
+    st.booleans(),
+)
+def test_batches_of_a_file_by_member_or_not_change_no_row(rows, size, by_member):
+    rows = sorted(rows) if by_member else rows
+    raw = pl.DataFrame(
+        [(member, code, date(2025, 1, day)) for member, day, code in rows],
+        schema=["member_id", "code", "service_date"],
+        orient="row",
+    )
+    known = pl.DataFrame({"member_id": list("ABCD")})
+    read = typed(raw, {}, DIAGNOSES_SHAPE, "d")
+    whole = validated_diagnoses(read, known)
+    parts = validated_diagnoses(read.iter_slices(size), known)
+    assert_frame_equal(parts.kept, whole.kept)
+    assert_frame_equal(parts.quarantined.sort("line"), whole.quarantined.sort("line"))
+    assert whole.kept.height == len({row for row in rows if row[0] != "E"})
+
+
+@pytest.mark.parametrize("blank", ["", "  ", "\t"])
+def test_white_space_around_a_text_is_no_part_of_it(blank):
+    raw = {
+        "member_id": [" A", "A", "A ", blank, "A"],
+        "ndc": ["00002021301", "00002021301 ", blank, "00002021301", "00002021302"],
+        "hcpcs": [blank, None, blank, None, " j1100"],
+        "service_date": [
+            date(2025, 2, 1),
+            date(2025, 2, 2),
+            date(2025, 2, 3),
+            date(2025, 2, 4),
+            date(2025, 2, 5),
+        ],
+    }
+    found = validated_drugs(
+        typed(pl.DataFrame(raw), {}, DRUGS_SHAPE, "d"), spans({"member_id": f"A{blank}"}).kept
+    )
+    assert found.kept.select("member_id", "ndc", "hcpcs").rows() == [
+        ("A", "00002021301", None),
+        ("A", "00002021301", None),
+        ("A", "00002021302", "J1100"),
+    ]
+    told = found.quarantined.sort("line").select("line", "rule_id").rows()
+    assert told == [(3, "drug-code-missing"), (4, "drug-member-missing")]
+
+
 def test_batches_change_no_row():
     demo = generate(DemoSpec(300, 4, 2025, 0.1))
     people = validated_spans(typed(demo.spans, {}, SPANS_SHAPE, "s"), 2025).kept

@@ -1,6 +1,7 @@
 """Artifacts: one writer, byte-reproducible, all or nothing, and strict about keys and contracts."""
 
 import errno
+import itertools
 import os
 import subprocess
 import sys
@@ -22,6 +23,17 @@ PEOPLE = Contract(
         "person": column(pl.String, "Who", not_empty(), nullable=True),
         "year": column(pl.Int64, "Year", at_least(1900)),
         "weight": column(pl.Float64, "Kilograms", finite()),
+    },
+)
+LISTS = Contract(
+    name="lists",
+    version=1,
+    title="Lists of numbers and of texts",
+    key=("n",),
+    columns={
+        "n": column(pl.Int64, "A number"),
+        "numbers": column(pl.List(pl.Float64), "Numbers"),
+        "texts": column(pl.List(pl.String), "Texts"),
     },
 )
 KEYLESS = Contract("keyless", 1, "No key", (), {"n": column(pl.Int64, "A number")})
@@ -76,6 +88,38 @@ def test_chunks_of_the_frame_leave_no_trace_in_the_bytes(tmp_path: Path) -> None
     artifacts.write(whole, tmp_path / "a.parquet", PEOPLE)
     artifacts.write(pieces, tmp_path / "b.parquet", PEOPLE)
     assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "cuts", [[1], [200_000], [10, 100_000, 262_144, 299_999], list(range(0, 300_000, 7_777))]
+)
+def test_pieces_that_are_in_order_already_leave_no_trace_either(tmp_path: Path, cuts: list[int]) -> None:
+    n = pl.int_range(300_000, eager=True)
+    rows = pl.DataFrame({"n": n}).with_columns(
+        pl.concat_list([pl.col("n") * share for share in (0.1, 0.7, 1.3)] * 3).alias("numbers"),
+        pl.concat_list([(pl.col("n") % share).cast(pl.String) for share in (7, 101)] * 2).alias("texts"),
+    )
+    edges = [0, *cuts, rows.height]
+    pieces = pl.concat([rows[a:b].rechunk() for a, b in itertools.pairwise(edges)], rechunk=False)
+    artifacts.write(rows.rechunk(), tmp_path / "a.parquet", LISTS)
+    artifacts.write(pieces, tmp_path / "b.parquet", LISTS)
+    assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
+    assert artifacts.read(tmp_path / "b.parquet", LISTS).equals(rows)
+
+
+@pytest.mark.parametrize("late", [artifacts.ROW_GROUP_ROWS, artifacts.ROW_GROUP_ROWS + 1, 299_999])
+def test_a_key_repeated_in_a_later_block_is_seen(tmp_path: Path, late: int) -> None:
+    frame = people(300_000).sort("person", "year")
+    repeated = pl.concat([frame[:late], frame[late - 1 : late], frame[late:]])
+    with pytest.raises(RiskflowError, match=r"1 rows repeat the key"):
+        artifacts.write(repeated, tmp_path / "a.parquet", PEOPLE)
+
+
+def test_a_promise_broken_in_a_later_block_is_seen(tmp_path: Path) -> None:
+    frame = people(300_000).sort("person", "year")
+    broken = pl.concat([frame[:-1], frame[-1:].with_columns(pl.lit(float("inf")).alias("weight"))])
+    with pytest.raises(RiskflowError, match=r"weight is a finite number \(1 rows, first at row 299999\)"):
+        artifacts.write(broken, tmp_path / "a.parquet", PEOPLE)
 
 
 def test_what_is_read_is_what_was_written_in_key_order(tmp_path: Path) -> None:

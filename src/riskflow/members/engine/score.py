@@ -17,7 +17,7 @@ import pyarrow as pa
 from riskflow.contracts.members_scores import SCORES
 from riskflow.contracts.members_tables import METALS, MODELS
 from riskflow.members.engine import program
-from riskflow.members.engine.enrolment import Enrolment, Ints, enrolment
+from riskflow.members.engine.enrolment import REQUIRED, Enrolment, Ints, enrolment
 from riskflow.members.engine.evidence import mark_diagnoses, mark_drugs
 from riskflow.members.engine.marks import Block, Marks
 from riskflow.members.engine.program import Program, Values
@@ -27,6 +27,8 @@ from riskflow.members.tables.load import TableSet
 UNITS_PER_ONE = 10**12
 _HIGHEST_CSR = 100
 _PASSED_ON = ("plan_id", "issuer", "market", "state", "rating_area")
+SPAN_COLUMNS = (*REQUIRED, "csr_indicator", *_PASSED_ON)
+"""All that `score` reads of a span."""
 
 
 @dataclass(frozen=True)
@@ -69,9 +71,9 @@ class Terms:
 def score(spans: pl.DataFrame, diagnoses: pl.DataFrame, drugs: pl.DataFrame, tables: TableSet) -> Scored:
     """Return the scores of all plan spans with a day in the benefit year, and the evidence that does not count.
 
-    spans: member_id, span_id, sex, date_of_birth, metal, csr_indicator, enrolment_start, enrolment_end, and if
-    there plan_id, issuer, market, state, rating_area; diagnoses: member_id, code, service_date, if there
-    diagnosis_id and eligible; drugs: member_id, ndc, hcpcs, if there service_date and drug_id.
+    spans: SPAN_COLUMNS, of which plan_id, issuer, market, state and rating_area may be absent; diagnoses: member_id,
+    code, service_date, if there diagnosis_id and eligible; drugs: member_id, ndc, hcpcs, if there service_date and
+    drug_id.
     Unusable spans raise RiskflowError (see `enrolment`). Scores come back in the order of the spans given, rejected
     rows in that of the evidence.
     """

@@ -15,7 +15,7 @@ from riskflow.contracts.members_scores import REJECTED, SCORES
 from riskflow.contracts.members_sources import DIAGNOSES, DRUGS, SPANS
 from riskflow.errors import RiskflowError
 from riskflow.members.engine.eligibility import CLAIM_FIELDS, eligible_codes, with_eligibility
-from riskflow.members.engine.score import Scored, priced, score
+from riskflow.members.engine.score import SPAN_COLUMNS, Scored, priced, score
 from riskflow.members.parallel import mapped
 from riskflow.members.tables.load import LATEST, TableSet, load
 from riskflow.receipts import Receipt
@@ -44,7 +44,7 @@ def run(
     codes = eligible_codes(Path(listed)) if listed else None
     with ThreadPoolExecutor(1) as pool:  # once, before the threads that score ask for it at the same time
         ready = pool.submit(priced, chosen)
-        members = artifacts.read(spans, SPANS)
+        members = artifacts.read(spans, SPANS, SPAN_COLUMNS)
         claims, fills = _claims(artifacts.scan(diagnoses, DIAGNOSES)), artifacts.scan(drugs, DRUGS)
         ready.result()
 
@@ -122,7 +122,8 @@ def _claims(diagnoses: pl.LazyFrame) -> pl.LazyFrame:
 
 def _reasons(found: Scored) -> pl.DataFrame:
     by_kind = [
-        lost.group_by("reason").agg(pl.col("kind").first(), pl.len()) for lost in (found.diagnoses, found.drugs)
+        lost.group_by("reason").agg(pl.col("kind").first(), pl.len())
+        for lost in (found.diagnoses, found.drugs)
     ]
     return pl.concat(by_kind)
 

@@ -110,7 +110,7 @@ class RuleDetector:
 
 
 _GROUP_RULES, _GROUP_LENGTH = 8, 1500
-"""How many rules' `needs`, and of what length together, are asked at once: longer alternations are many times slower."""
+"""How many rules' `needs`, and of what length together, are asked at once: longer patterns are many times slower."""
 
 
 def _groups(rules: Iterable[Rule]) -> list[list[Rule]]:
