@@ -1,6 +1,7 @@
-"""Measure the members track end to end, raw parquet to warehouse, as the workflow runs it: a process per stage.
+"""Measure the members track end to end, raw parquet to warehouse: in one process, and as the workflow runs it, a
+process per stage.
 
-    python -m benchmarks.members_pipeline --members 1000000 [--shards 1]
+    python -m benchmarks.members_pipeline --members 1000000 [--shards 1] [--repeats 3]
 
 Each member has 8 diagnoses and 2 drugs (benchmarks.members_engine). The stages, one after another, two threads each:
     ingest   three raw parquet files → validated, sorted artifacts and the quarantine
@@ -8,7 +9,8 @@ Each member has 8 diagnoses and 2 drugs (benchmarks.members_engine). The stages,
     score    scores and rejected evidence
     publish  scores with details and components as JSON, spans and rejected evidence into DuckDB; run completed
 With --shards above 1 the members are cut before and merged after scoring, and shards are scored one at a time.
-`seconds` is from the start of the first process to the end of the last, starting Python included.
+`seconds` is from the start of the first process to the end of the last, starting Python included. In one process the
+same programs run one after another. The two ways take turns; `seconds` is the best of the repeats, `runs` has them all.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import runpy
 import subprocess
 import sys
 import tempfile
@@ -33,6 +36,8 @@ from riskflow.sharding import shard_name
 
 TABLES = ("spans", "diagnoses", "drugs")
 THREADS = 2
+Steps = list[tuple[str, list[str]]]
+"""Name of a stage → its program's file and the words after it."""
 
 
 def params(stage: str, **sections: dict[str, Any]) -> list[str]:
@@ -49,7 +54,7 @@ def params(stage: str, **sections: dict[str, Any]) -> list[str]:
     ]
 
 
-def commands(base: Path, shards: int) -> list[tuple[str, list[str]]]:
+def commands(base: Path, shards: int) -> Steps:
     """Return the name and the words of each stage's command, in order."""
     clean = base / "current"
     artifacts = options({table: clean / f"{table}.parquet" for table in TABLES})
@@ -109,7 +114,7 @@ def commands(base: Path, shards: int) -> list[tuple[str, list[str]]]:
     return found
 
 
-def sharded(base: Path, shards: int, cms: list[str], results: dict[str, Path]) -> list[tuple[str, list[str]]]:
+def sharded(base: Path, shards: int, cms: list[str], results: dict[str, Path]) -> Steps:
     """Return the commands that cut the members, score each shard, and merge."""
     cut, manifest = base / "shards", base / "shards" / "manifest.json"
     found = [
@@ -144,25 +149,59 @@ def options(values: dict[str, Any]) -> list[str]:
     return [word for name, value in values.items() for word in (f"--{name}", str(value))]
 
 
-def measured(members: int, shards: int) -> dict[str, Any]:
-    """Return seconds, CPU seconds and peak memory of each stage, and of all."""
+def measured(members: int, shards: int, repeats: int) -> dict[str, Any]:
+    """Return seconds, CPU seconds and peak memory of both ways."""
     with tempfile.TemporaryDirectory(dir=REPOSITORY / "benchmarks" / "out") as place:
         base = Path(place)
         rows = written(base, members)
-        steps, started = {}, time.perf_counter()
-        for name, words in commands(base, shards):
-            steps[name] = timed(words)
-        seconds = time.perf_counter() - started
+        steps = commands(base, shards)
+        ways: dict[str, list[dict[str, Any]]] = {"one_process": [], "process_per_stage": []}
+        for _ in range(repeats):
+            ways["one_process"].append(together(base, steps))
+            ways["process_per_stage"].append(apart(base, steps))
     return {
         "members": members,
         "rows": rows,
         "shards": shards,
-        "seconds": round(seconds, 2),
-        "cpu_seconds": round(sum(one["cpu_seconds"] for one in steps.values()), 2),
-        "peak_rss_bytes": max(one["peak_rss_bytes"] for one in steps.values()),
         "load_average": os.getloadavg()[0],
-        "steps": steps,
+        **{
+            name: min(runs, key=lambda run: run["seconds"]) | {"runs": [run["seconds"] for run in runs]}
+            for name, runs in ways.items()
+        },
     }
+
+
+def apart(base: Path, steps: Steps) -> dict[str, Any]:
+    """Run each stage's program in a process of its own."""
+    forget(base)
+    started = time.perf_counter()
+    found = {name: timed([f"workflow/scripts/{words[0]}", *words[1:]]) for name, words in steps}
+    return {
+        "seconds": round(time.perf_counter() - started, 2),
+        "cpu_seconds": round(sum(one["cpu_seconds"] for one in found.values()), 2),
+        "peak_rss_bytes": max(one["peak_rss_bytes"] for one in found.values()),
+        "steps": found,
+    }
+
+
+def together(base: Path, steps: Steps) -> dict[str, Any]:
+    """Run the stages' programs one after another in one process."""
+    forget(base)
+    listed = base / "steps.json"
+    listed.write_text(json.dumps(steps))
+    return timed(["-m", __spec__.name, "--steps", str(listed)])
+
+
+def forget(base: Path) -> None:
+    """Remove the warehouse: each run publishes into a new one."""
+    for path in base.glob("warehouse.duckdb*"):
+        path.unlink()
+
+
+def run_steps(listed: Path) -> None:
+    for _, words in json.loads(listed.read_text()):
+        sys.argv = words
+        runpy.run_path(f"workflow/scripts/{words[0]}", run_name="__main__")
 
 
 def written(base: Path, members: int) -> dict[str, int]:
@@ -187,11 +226,11 @@ def write(base: Path, members: int) -> dict[str, int]:
 
 
 def timed(words: list[str]) -> dict[str, Any]:
-    """Run a stage's program; return its seconds, CPU seconds and peak memory."""
+    """Run Python with some words, with two threads and as lean as the workflow; return seconds and peak memory."""
     started = time.perf_counter()
     with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(
-            [sys.executable, f"workflow/scripts/{words[0]}", *words[1:]],
+            [sys.executable, *words],
             cwd=REPOSITORY,
             env={**LEAN, **os.environ, "POLARS_MAX_THREADS": str(THREADS)},
             stdout=subprocess.DEVNULL,
@@ -214,12 +253,16 @@ def main() -> None:
     )
     parser.add_argument("--members", type=int, default=1_000_000)
     parser.add_argument("--shards", type=int, default=1)
+    parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--write", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--steps", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.write:
         print(json.dumps(write(arguments.write, arguments.members)))
+    elif arguments.steps:
+        run_steps(arguments.steps)
     else:
-        print(json.dumps(measured(arguments.members, arguments.shards), indent=1))
+        print(json.dumps(measured(arguments.members, arguments.shards, arguments.repeats), indent=1))
 
 
 if __name__ == "__main__":
