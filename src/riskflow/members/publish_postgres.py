@@ -35,10 +35,6 @@ _MIGRATIONS = {
     ),
     "analytics": (SqlFile(_PACKAGE, "postgres_0001_analytics.sql"),),
 }
-_SUMMED = {
-    "main_intermediate.rejected_evidence": ("main_intermediate.unpaid_codes", ("run_id", "kind", "code"))
-}
-"""Table → a second one that the warehouse fills from the same artifact, and its key."""
 _WHO_RAN = ("run_timestamp", "git_branch", "git_commit", "git_clean", "git_commit_date", "owner")
 
 
@@ -60,9 +56,8 @@ def parts_of(runs: Runs, config: MembersPostgresStage) -> list[Part]:
     for path, tables in runs.items():
         run_id = own_run(recorded[path]).identity.run_id
         for name in map(table_of, tables):
-            key = ("run_id", *TARGETS[name].contract.key)
-            filled = [(name, key), *([_SUMMED[name]] if name in _SUMMED else [])]
-            parts += [Part(_table(one, its_key, config.postgres), one, run_id) for one, its_key in filled]
+            filled = {name: TARGETS[name].key, **TARGETS[name].beside}
+            parts += [Part(_table(one, key, config.postgres), one, run_id) for one, key in filled.items()]
     return list(dict.fromkeys(parts))
 
 

@@ -6,7 +6,7 @@ A table's rows of a run are replaced only when their content changed, so publish
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
@@ -34,16 +34,27 @@ from riskflow.receipts import Receipt
 
 @dataclass(frozen=True)
 class Target:
-    """A warehouse table: the script that replaces a run's rows, and the contract of the artifact it reads."""
+    """A warehouse table: the script that replaces a run's rows, and the contract of the artifact it reads.
+
+    `beside` are tables that the script fills from the same artifact, each with its key.
+    """
 
     script: str
     contract: Contract
+    beside: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The key of the table: the contract's within a run."""
+        return ("run_id", *self.contract.key)
 
 
 TARGETS = {
     "main_runs.risk_scores": Target("publish_scores.sql", SCORES),
     "main_intermediate.enrolment_spans": Target("publish_spans.sql", SPANS),
-    "main_intermediate.rejected_evidence": Target("publish_rejected.sql", REJECTED),
+    "main_intermediate.rejected_evidence": Target(
+        "publish_rejected.sql", REJECTED, {"main_intermediate.unpaid_codes": ("run_id", "kind", "code")}
+    ),
     "main_analytics.run_comparison": Target("publish_comparison.sql", COMPARISON),
     "main_analytics.decomposition": Target("publish_decomposition.sql", DECOMPOSITION),
     "main_analytics.decomposition_definitions": Target("publish_definitions.sql", DEFINITIONS),
