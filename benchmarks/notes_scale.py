@@ -26,6 +26,7 @@ import orjson
 from benchmarks.measure import OUT, REPOSITORY, peak_bytes, write_result
 from riskflow.config.base import leaf_values
 from riskflow.config.notes import NotesNerSection, NotesPolicySection, NotesShardsSection, NotesSourceSection
+from riskflow.jobs import LEAN
 from riskflow.notes.demo import demo_records
 from riskflow.notes.ner import model_file
 from riskflow.notes.ner.detector import NerDetector
@@ -39,6 +40,7 @@ FOLDER = OUT / "notes-scale"
 PATIENTS, OBSERVATIONS = 10_000, 30_061
 PREDECESSOR_SAMPLE = 1_000
 PROCESSES = 2
+REPEATS = 3
 KEY = "the key of a benchmark, no secret"
 
 
@@ -91,9 +93,23 @@ def model_speed(model: Path, texts: Sequence[str]) -> dict[str, Any]:
 
 
 def json_to_redacted(records: Sequence[dict[str, Any]], model: Path) -> dict[str, Any]:
-    """Return wall seconds of ingest and of redacting two shards side by side, and again with the cache warm."""
+    """Return wall seconds of ingest and of redacting two shards side by side, and again with the cache warm.
+
+    All is done `REPEATS` times; the figures are those of the quickest, and `total_seconds_of_all` has them all.
+    """
     source = FOLDER / "records.json"
     write_array(records, source)
+    runs = [one_json_to_redacted(source, model) for _ in range(REPEATS)]
+    return {
+        "patients": len(records),
+        "observations": sum(len(record["observations"]) for record in records),
+        "source_bytes": source.stat().st_size,
+        **min(runs, key=lambda run: run["total_seconds"]),
+        "total_seconds_of_all": [run["total_seconds"] for run in runs],
+    }
+
+
+def one_json_to_redacted(source: Path, model: Path) -> dict[str, Any]:
     started = time.perf_counter()
     work = ingested(source, FOLDER / "two", PROCESSES)
     ingest = time.perf_counter() - started
@@ -103,9 +119,6 @@ def json_to_redacted(records: Sequence[dict[str, Any]], model: Path) -> dict[str
     )
     again = seconds(lambda: redact_shards(work, model, PROCESSES, cached=True))
     figures = {
-        "patients": len(records),
-        "observations": sum(len(record["observations"]) for record in records),
-        "source_bytes": source.stat().st_size,
         "ingest_seconds": ingest,
         "redact_seconds": taken[0],
         "redact_cpu_seconds": cpu,
@@ -166,6 +179,7 @@ def started(
     params = [f"config.{key}={value}" for key, value in leaf_values(values).items()]
     program = REPOSITORY / "workflow" / "scripts" / f"notes_{stage}.py"
     environment = {
+        **LEAN,
         **os.environ,
         "PYTHONPATH": str(REPOSITORY / "src"),
         "RISKFLOW_NOTES_KEY": KEY,
