@@ -35,6 +35,7 @@ from riskflow.report import (
     quality,
     run_facts,
 )
+from riskflow.report.words import listed, short_amount
 
 METAL_TONES = {metal: f"tone{number}" for number, metal in enumerate(data.METALS, 1)}
 HISTOGRAM_TOP = 3.0
@@ -158,7 +159,7 @@ def _glance(parts: Parts, receipts: Sequence[Receipt]) -> Section:
     if parts.transfers:
         moved = float(parts.transfers[1].sort("state", "market", "pool")["transferred"].sum())
         numbers.append(
-            Number("Transferred", f"${_short(moved)}", "between plans, balanced to zero", TRANSFER)
+            Number("Transferred", f"${short_amount(moved)}", "between plans, balanced to zero", TRANSFER)
         )
     blocks: list[Block] = [Headline(numbers), *_remarks(receipts)]
     return Section("At a glance", blocks=blocks)
@@ -213,7 +214,7 @@ def _spread(title: str, rows: pl.DataFrame, key: str) -> Chart:
     return Chart(
         f"Spread by {title}",
         charts.ranges(labels, quantiles, x_label="CSR-adjusted score"),
-        alt=_listed(f"Median score by {title}", labels, rows["p50"].round(3)),
+        alt=listed(f"Median score by {title}", labels, rows["p50"].round(3)),
         note="Bar: the middle half; line: from the 10th to the 90th percentile; gap: the median.",
     )
 
@@ -233,11 +234,11 @@ def _group_table(title: str, rows: pl.DataFrame, key: str) -> Table:
 
 def _drivers(parts: Parts, top: int) -> Section:
     drawn: list[Block] = []
-    listed: list[Block] = []
+    tables: list[Block] = []
     for title, pattern in (("HCCs", data.HCC), ("drug categories", data.DRUG)):
         rows = data.top_variables(parts.scores, parts.labels, pattern, top)
         if rows.is_empty():
-            listed.append(Callout(f"No score has {title}."))
+            tables.append(Callout(f"No score has {title}."))
             continue
         rows = rows.with_columns(pl.col("variable").str.strip_prefix("HHS_"))
         labels = rows["variable"].to_list()
@@ -245,15 +246,15 @@ def _drivers(parts: Parts, top: int) -> Section:
             Chart(
                 f"Most frequent {title}",
                 charts.bars(labels, rows["members"].to_list(), x_label="members"),
-                alt=_listed("Members per variable", labels, rows["members"]),
+                alt=listed("Members per variable", labels, rows["members"]),
             )
         )
-        listed.append(Table(f"The {rows.height} most frequent {title}", rows, _VARIABLE_COLUMNS, cards=True))
+        tables.append(Table(f"The {rows.height} most frequent {title}", rows, _VARIABLE_COLUMNS, cards=True))
     return Section(
         "What drives the scores",
         "Diagnoses become HCCs, hierarchies keep the severest, groups count once. `riskflow explain member ID` "
         "tells it for one member.",
-        [*drawn, *listed],
+        [*drawn, *tables],
     )
 
 
@@ -291,7 +292,7 @@ def _transfers(plans: pl.DataFrame, pools: pl.DataFrame) -> Section:
                 },
                 wide=True,
             ),
-            alt=_listed("Net transfer in dollars per issuer", labels, shown["transfer"].round(0)),
+            alt=listed("Net transfer in dollars per issuer", labels, shown["transfer"].round(0)),
             note="Right: receives; left: pays."
             + (" The largest on both sides." if shown.height < owners.height else ""),
             meaning=TRANSFER,
@@ -374,15 +375,3 @@ def _definitions() -> Section:
             )
         ],
     )
-
-
-def _listed(what: str, labels: Sequence[str], values: pl.Series) -> str:
-    """Say a chart in words."""
-    return f"{what}: " + ", ".join(f"{n} {v:g}" for n, v in zip(labels, values, strict=True)) + "."
-
-
-def _short(dollars: float) -> str:
-    for limit, letter in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
-        if dollars >= limit:
-            return f"{dollars / limit:.1f}{letter}"
-    return f"{dollars:.0f}"

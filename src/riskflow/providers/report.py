@@ -33,6 +33,7 @@ from riskflow.report import (
     quality,
     run_facts,
 )
+from riskflow.report.words import listed, short_amount
 
 TIER_TONES = {tier: tier.lower() for tier in TIERS}
 COMPONENT_TONES = {name: f"tone{number}" for number, name in enumerate(COMPONENTS, 1)}
@@ -134,7 +135,9 @@ def _glance(scores: pl.DataFrame, scored: pl.DataFrame, settings: dict[str, str]
         Number("Providers scored", scored.height, f"of {scores.height:,} in the data"),
         Number("In tier High", high, "the first to look at", tone="high"),
         Number("Excluded themselves", excluded, "on the scoring date", tone="elevated"),
-        Number("Paid while excluded", f"${_short(dollars)}", f"to {paid.height:,} providers", AFTER, "bad"),
+        Number(
+            "Paid while excluded", f"${short_amount(dollars)}", f"to {paid.height:,} providers", AFTER, "bad"
+        ),
         Number(
             "Measured",
             f"{100 * coverage:.0f}%" if isinstance(coverage, float) else "–",
@@ -178,7 +181,7 @@ def _distribution(scores: pl.DataFrame, scored: pl.DataFrame, tiers: TiersSectio
         Chart(
             "Flags raised",
             charts.bars(names, flags["providers"].to_list(), x_label="providers"),
-            alt=_listed("Providers per flag", names, flags["providers"]),
+            alt=listed("Providers per flag", names, flags["providers"]),
         )
         if flags.height
         else Callout("No flag was raised."),
@@ -213,7 +216,7 @@ def _places(scored: pl.DataFrame) -> Section:
             Chart(
                 f"Tiers by {name}",
                 svg,
-                alt=_listed(
+                alt=listed(
                     f"Percent of providers in tier High by {name}",
                     labels,
                     (100 * rows["high_share"]).round(0),
@@ -254,7 +257,7 @@ def _contributions(scored: pl.DataFrame, settings: dict[str, str]) -> Section:
                 TIERS, by_tier, share=False, x_label="points of raw score", tones=COMPONENT_TONES
             ),
             alt="; ".join(
-                _listed(f"Mean points from {name} by tier", TIERS, values) for name, values in by_tier.items()
+                listed(f"Mean points from {name} by tier", TIERS, values) for name, values in by_tier.items()
             ),
         ),
         Chart(
@@ -262,7 +265,7 @@ def _contributions(scored: pl.DataFrame, settings: dict[str, str]) -> Section:
             charts.waterfall(
                 steps, digits=2, x_label="points", tones=COMPONENT_TONES | {"mean raw score": "ink"}
             ),
-            alt=_listed("Mean points", [s.label for s in steps], [round(s.value, 2) for s in steps]),
+            alt=listed("Mean points", [s.label for s in steps], [round(s.value, 2) for s in steps]),
         ),
         Table(
             "Components",
@@ -367,22 +370,6 @@ def _definitions() -> Section:
     return Section("Words used here", blocks=[Definitions(items)])
 
 
-def _listed(what: str, labels: Sequence[str], values: Sequence[float] | pl.Series) -> str:
-    """Say a chart in words."""
-    return (
-        f"{what}: "
-        + ", ".join(f"{label} {value:g}" for label, value in zip(labels, values, strict=True))
-        + "."
-    )
-
-
 def _median(scored: pl.DataFrame) -> str:
     value = scored["r_raw"].median()
     return f"{value:.1f}" if isinstance(value, float) else "no value"
-
-
-def _short(dollars: float) -> str:
-    for limit, letter in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
-        if dollars >= limit:
-            return f"{dollars / limit:.1f}{letter}"
-    return f"{dollars:.0f}"
