@@ -24,6 +24,7 @@ from riskflow.members.texts import (
     alike,
     coded,
     distinct_in_order,
+    joined,
     member_numbers,
     packed,
     trimmed,
@@ -248,16 +249,11 @@ def _apart(parts: Sequence[Rows]) -> list[Rows]:
 
 def _together(parts: Sequence[Rows]) -> Rows:
     """Return the rows of parts that have the same texts, one after another."""
-    first = parts[0]
-    texts = {
-        name: Coded(column.texts, np.concatenate([part.texts[name].place for part in parts]))
-        for name, column in first.texts.items()
-    }
     return Rows(
         np.concatenate([part.member for part in parts]),
         np.concatenate([part.day for part in parts]),
         np.concatenate([part.line for part in parts]),
-        texts,
+        {name: joined([part.texts[name] for part in parts]) for name in parts[0].texts},
     )
 
 

@@ -74,6 +74,14 @@ def alike(columns: Sequence[Coded]) -> list[Coded]:
         return list(pool.map(renumbered, columns))
 
 
+def joined(columns: Sequence[Coded]) -> Coded:
+    """Return the rows of columns by the same texts, one after another."""
+    texts = columns[0].texts
+    if texts.is_empty():
+        return Coded(texts, _missing(sum(len(column.place) for column in columns)))
+    return Coded(texts, np.concatenate([column.place for column in columns]))
+
+
 def trimmed(text: pl.Expr) -> pl.Expr:
     """Return the text without white space around it, or null where nothing is left."""
     inner = text.str.strip_chars()
