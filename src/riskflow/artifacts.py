@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import reduce
+from itertools import accumulate, pairwise
 from pathlib import Path
 
 import polars as pl
@@ -168,10 +169,25 @@ def _sorted_by_key(frame: pl.DataFrame, contract: Contract) -> pl.DataFrame:
 
 
 def _is_strictly_ascending(frame: pl.DataFrame, keys: Sequence[str]) -> bool:
-    """Whether each row's key is greater than the row's before it (nulls first); asked block by block."""
-    ascending, asked = _strictly_ascending(keys), frame.select(keys)
-    starts = range(0, frame.height, ROW_GROUP_ROWS)
-    return all(asked[start : start + ROW_GROUP_ROWS + 1].select(ascending).item() for start in starts)
+    """Whether each row's key is greater than the row's before it (nulls first).
+
+    Asked piece by piece as the rows lie in memory, and over each seam: polars would copy the frame into one piece
+    to compare columns that lie in several.
+    """
+    ascending = _strictly_ascending(keys)
+    rows = (frame[start : start + length] for start, length in _pieces_and_seams(frame, keys))
+    return all(part.select(ascending).item() for part in rows)
+
+
+def _pieces_and_seams(frame: pl.DataFrame, columns: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """Yield first row and length of what lies in one piece, at most a row group, and of the two rows at each seam."""
+    seams = {0, frame.height, *range(0, frame.height, ROW_GROUP_ROWS)}
+    for name in columns:
+        seams.update(accumulate(frame[name].chunk_lengths()))
+    for start, stop in pairwise(sorted(seams)):
+        yield start, stop - start
+        if start:
+            yield start - 1, 2
 
 
 def _strictly_ascending(keys: Sequence[str]) -> pl.Expr:
