@@ -217,11 +217,17 @@ def _joined(parts: list[Ints]) -> Ints:
 
 def _texts(offsets: Ints, numbers: Ints, names: list[str]) -> pl.Series:
     """Return a list column of names, from each row's first place and the places of the names."""
-    words = pa.DictionaryArray.from_arrays(pa.array(numbers.astype(np.int32)), pa.array(names))
-    lists = pa.LargeListArray.from_arrays(pa.array(offsets.astype(np.int64)), words)
-    return pl.Series(pl.from_arrow(lists)).cast(pl.List(pl.String))
+    words = pa.DictionaryArray.from_arrays(
+        pl.Series(numbers, dtype=pl.Int32).to_arrow(), pl.Series(names).to_arrow()
+    )
+    return _lists(offsets, words).cast(pl.List(pl.String))
 
 
 def _numbers(offsets: Ints, values: npt.NDArray[np.float64]) -> pl.Series:
-    lists = pa.LargeListArray.from_arrays(pa.array(offsets.astype(np.int64)), pa.array(values))
-    return pl.Series(pl.from_arrow(lists))
+    return _lists(offsets, pl.Series(values).to_arrow())
+
+
+def _lists(offsets: Ints, values: pa.Array) -> pl.Series:
+    """Return a list column from each row's first place; by polars' arrays, for pa.array imports pandas if it can."""
+    starts = pl.Series(offsets, dtype=pl.Int64).to_arrow()
+    return pl.Series(pl.from_arrow(pa.LargeListArray.from_arrays(starts, values)))
