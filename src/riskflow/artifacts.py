@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import reduce
-from itertools import accumulate, pairwise
 from pathlib import Path
 
 import polars as pl
@@ -22,6 +21,7 @@ from riskflow.errors import RiskflowError
 from riskflow.files import replacing as replacing
 from riskflow.files import write_text as write_text
 from riskflow.jobs import workflow_path
+from riskflow.pieces import bounds, columns
 
 ROW_GROUP_ROWS = 262_144
 _HASH_BLOCK = 1 << 20
@@ -169,25 +169,14 @@ def _sorted_by_key(frame: pl.DataFrame, contract: Contract) -> pl.DataFrame:
 
 
 def _is_strictly_ascending(frame: pl.DataFrame, keys: Sequence[str]) -> bool:
-    """Whether each row's key is greater than the row's before it (nulls first).
-
-    Asked piece by piece as the rows lie in memory, and over each seam: polars would copy the frame into one piece
-    to compare columns that lie in several.
-    """
-    ascending = _strictly_ascending(keys)
-    rows = (frame[start : start + length] for start, length in _pieces_and_seams(frame, keys))
-    return all(part.select(ascending).item() for part in rows)
-
-
-def _pieces_and_seams(frame: pl.DataFrame, columns: Sequence[str]) -> Iterator[tuple[int, int]]:
-    """Yield first row and length of what lies in one piece, at most a row group, and of the two rows at each seam."""
-    seams = {0, frame.height, *range(0, frame.height, ROW_GROUP_ROWS)}
-    for name in columns:
-        seams.update(accumulate(frame[name].chunk_lengths()))
-    for start, stop in pairwise(sorted(seams)):
-        yield start, stop - start
-        if start:
-            yield start - 1, 2
+    """Whether each row's key is greater than the row's before it (nulls first); each piece is asked, and each seam."""
+    ascending, asked = _strictly_ascending(keys), columns(frame, keys)
+    parts = (
+        asked.slice(first, rows)
+        for start, length in bounds(asked)
+        for first, rows in ((start, length), (max(start - 1, 0), 2))
+    )
+    return all(part.select(ascending).item() for part in parts)
 
 
 def _strictly_ascending(keys: Sequence[str]) -> pl.Expr:

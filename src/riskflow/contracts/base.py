@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from riskflow.errors import RiskflowError
+from riskflow.pieces import pieces
 
 if TYPE_CHECKING:
     import pandera.polars as pa
 
 DataType = pl.DataType | type[pl.DataType]
-_BLOCK_ROWS = 1 << 18  # promises are tried on so many rows at a time: what they need in between stays small
 
 
 @dataclass(frozen=True)
@@ -155,9 +155,7 @@ class Contract:
     def holds(self, frame: pl.DataFrame) -> bool:
         """Whether a frame with this contract's columns keeps every promise; one that cannot be tried is broken."""
         try:
-            return not self._kept or all(
-                all(block.select(self._kept).row(0)) for block in frame.iter_slices(_BLOCK_ROWS)
-            )
+            return not self._kept or all(all(piece.select(self._kept).row(0)) for piece in pieces(frame))
         except pl.exceptions.PolarsError:
             return False
 

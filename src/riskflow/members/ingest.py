@@ -15,10 +15,14 @@ from riskflow.contracts.members_sources import METALS, SPANS
 from riskflow.errors import RiskflowError
 from riskflow.members import csr
 from riskflow.members.ingest_evidence import NO_MEMBER, REPEATED, UNREADABLE
-from riskflow.members.texts import strictly_ascending, trimmed
+from riskflow.members.parallel import mapped
+from riskflow.members.texts import strictly_ascending, tidied
+from riskflow.pieces import columns, pieces
 from riskflow.quarantine import QUARANTINE, Rule, Split, assert_conserved, split
 
 POPULATION_EMPTY = "population-empty"
+SLICE_ROWS = 1 << 16
+"""Spans judged at a time: their memory is used again by the next."""
 _MARKETS = ("individual", "small_group", "merged")
 
 
@@ -30,14 +34,15 @@ def validated_spans(
     `raw` has the columns of SPAN_COLUMNS with `unreadable`, `source` and `line`; `variants` are the HIOS variants
     of the year's CMS set (CSR_VARIANTS). Spans are cut to the year.
     """
-    tidy = raw.with_columns(trimmed(pl.col(pl.String)))
-    rows = _split(_normalised_spans(tidy, year, variants), _span_rules(year), keep_row)
+    _assert_csr(raw, year, variants)
+    rows = _row_by_row(raw, year, variants, keep_row)
     alone, shared = _by_sharing(rows.kept)
-    alone = alone.with_columns(pl.col("span_id").fill_null("1"))
+    alone = alone.with_columns(alone["span_id"].fill_null("1"))
     whole = _split(_ranked_spans(shared), _WHOLE_SPAN_RULES, keep_row)
     single = _split(_with_conflicts(whole.kept), _MEMBER_RULES, keep_row)
     apart = _split(_with_overlaps(single.kept), _OVERLAP_RULES, keep_row)
-    kept = _cut_to_year(pl.concat([alone, apart.kept.select(alone.columns)]), year)
+    every = pl.concat([alone, apart.kept.select(alone.columns)])
+    kept = pl.concat([_cut_to_year(piece, year) for piece in pieces(every)])
     return _joined(raw, kept, [rows, whole, single, apart], list(SPANS.schema))
 
 
@@ -50,13 +55,27 @@ def assert_population(spans: pl.DataFrame, read: int, year: int) -> None:
         )
 
 
-def _normalised_spans(raw: pl.DataFrame, year: int, variants: pl.DataFrame | None) -> pl.DataFrame:
+def _row_by_row(raw: pl.DataFrame, year: int, variants: pl.DataFrame | None, keep_row: bool) -> Split:
+    """Return the rows that are good by themselves, normalised, and the quarantine of the others."""
+    rules = _span_rules(year)
+
+    def judged(rows: pl.DataFrame) -> Split:
+        return _split(_normalised_spans(tidied(rows), variants), rules, keep_row)
+
+    parts = list(mapped(judged, raw.iter_slices(SLICE_ROWS) if raw.height else [raw]))
+    return Split(pl.concat([part.kept for part in parts]), pl.concat([part.quarantined for part in parts]))
+
+
+def _assert_csr(raw: pl.DataFrame, year: int, variants: pl.DataFrame | None) -> None:
     known = variants is not None and variants.height > 0
     if not known and raw.height and raw["csr_indicator"].null_count() == raw.height:
         raise RiskflowError(
             f"spans: benefit year {year} needs csr_indicator; HIOS variants have a CMS table from 2025 on",
             "map the EDGE cost-sharing indicator under members.source.spans.columns.csr_indicator",
         )
+
+
+def _normalised_spans(raw: pl.DataFrame, variants: pl.DataFrame | None) -> pl.DataFrame:
     metal = pl.col("metal").str.to_lowercase()
     sex = pl.col("sex").str.to_uppercase().replace({"MALE": "M", "FEMALE": "F"})
     market = pl.col("market").str.to_lowercase().str.replace_all(r"[\s-]+", "_")
@@ -205,7 +224,7 @@ def _same_as_before(columns: Sequence[str]) -> pl.Expr:
     return same & (pl.int_range(pl.len()) > 0)
 
 
-def _joined(raw: pl.DataFrame, kept: pl.DataFrame, parts: Sequence[Split], columns: Sequence[str]) -> Split:
+def _joined(raw: pl.DataFrame, kept: pl.DataFrame, parts: Sequence[Split], names: Sequence[str]) -> Split:
     quarantined = pl.concat([part.quarantined for part in parts])
     assert_conserved(raw.height, kept.height, quarantined.height)
-    return Split(kept.select(columns), quarantined)
+    return Split(columns(kept, names), quarantined)

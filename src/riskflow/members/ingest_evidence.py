@@ -29,6 +29,7 @@ from riskflow.members.texts import (
     packed,
     trimmed,
 )
+from riskflow.pieces import columns
 from riskflow.quarantine import Rule, Split, assert_conserved, split
 
 UNREADABLE = "a cell is not the date (YYYY-MM-DD) or number it should be"
@@ -187,9 +188,9 @@ def _checked(raw: pl.DataFrame, members: pl.Series, kind: Evidence, keep_row: bo
     if untidy:
         raw = raw.with_columns(trimmed(pl.col(untidy)))
         cells |= {name: coded(raw[name]) for name in untidy}
-    known = raw.with_columns(pl.Series("known", member >= 0))
+    known = raw.hstack([pl.Series("known", member >= 0)])
     good = _passing(known, kind.rules, cells)
-    bad = known.filter(~good).with_columns(trimmed(pl.col("member_id")))
+    bad = (known.clear() if good.all() else known.filter(~good)).with_columns(trimmed(pl.col("member_id")))
     broken = split(bad, kind.rules, keep_row=keep_row)
     texts = {name: cells[name].ranked(clean) for name, clean in kind.texts.items()}
     day = raw["service_date"].cast(pl.Int32).fill_null(0).to_numpy()
@@ -206,7 +207,8 @@ def _passing(frame: pl.DataFrame, rules: Sequence[Rule], cells: Mapping[str, Cod
         if set(about) <= set(cells) and len(set(about)) == 1:
             good &= cells[about[0]].asked(rule.passes)
         else:
-            passing = frame.select(rule.passes.fill_null(False)).to_series()
+            asked = columns(frame, list(dict.fromkeys(about)))
+            passing = asked.select(rule.passes.fill_null(False)).to_series()
             if not passing.all():
                 good &= passing.to_numpy()
     return good

@@ -88,15 +88,29 @@ def trimmed(text: pl.Expr) -> pl.Expr:
     return pl.when(inner.str.len_bytes() > 0).then(inner)
 
 
+def tidied(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return a frame with its texts trimmed; columns that are so already, as most are, stay as they are."""
+    texts = [name for name, kind in frame.schema.items() if kind == pl.String]
+    as_is = [trimmed(pl.col(name)).eq_missing(pl.col(name)).all() for name in texts]
+    untidy = [name for name, tidy in zip(texts, frame.select(as_is).row(0), strict=True) if not tidy]
+    return frame.with_columns(trimmed(pl.col(untidy))) if untidy else frame
+
+
 def _missing(rows: int) -> Ints:
     """Return the places of a column without texts: one number in memory, however many rows."""
     return np.broadcast_to(np.int32(MISSING), rows)
 
 
 def coded(column: pl.Series) -> Coded:
-    """Return a text column as numbers."""
-    texts = column.unique().drop_nulls() if column.null_count() < len(column) else column.clear()
-    return Coded(texts, numbers(column, texts))
+    """Return a text column as numbers: polars' categories, which know each text by the number of its first row."""
+    if column.null_count() == len(column):
+        return Coded(column.clear(), _missing(len(column)))
+    kind = pl.Categorical(pl.Categories.random())
+    categories = column.cast(kind)  # kept: polars forgets them with the last column that has them
+    place = categories.to_physical()
+    every = pl.Series(np.arange(int(place.max()) + 1, dtype=np.uint32))  # type: ignore[arg-type]
+    texts = pl.select(pl.lit(every).cat.to(kind).cast(pl.String).alias(column.name)).to_series()
+    return Coded(texts, place.cast(pl.Int32).fill_null(MISSING).to_numpy())
 
 
 def numbers(texts: pl.Series, names: pl.Series) -> Ints:
