@@ -30,11 +30,13 @@ from benchmarks.measure import REPOSITORY
 from benchmarks.members_engine import YEAR, population
 from riskflow.config.base import leaf_values
 from riskflow.config.members import STAGES, MembersConfig
-from riskflow.jobs import LEAN
+from riskflow.jobs import CODE_FACTS_VARIABLE, LEAN
 from riskflow.members.tables.load import folder, load
+from riskflow.provenance import fingerprint
 from riskflow.sharding import shard_name
 
 TABLES = ("spans", "diagnoses", "drugs")
+SCORING = Path("workflow/scripts/members_score.py")
 THREADS = 2
 Steps = list[tuple[str, list[str]]]
 """Name of a stage → its program's file and the words after it."""
@@ -62,7 +64,6 @@ def commands(base: Path, shards: int) -> Steps:
     cms = ["--tables", *(str(path) for path in sorted(folder(YEAR).glob("*.*")))]
     warehouse = f"path.warehouse_file={base / 'warehouse.duckdb'}"
     scoring = params("score", model={"benefit_year": YEAR})
-    program = "workflow/scripts/members_score.py"
     results = {"output": base / "scores.parquet", "rejected": base / "rejected.parquet"}
     found = [
         (
@@ -83,7 +84,7 @@ def commands(base: Path, shards: int) -> Steps:
                 "members_record.py",
                 *artifacts,
                 *cms,
-                *options({"program": program, "output": clean / "run.parquet"}),
+                *options({"program": SCORING, "output": clean / "run.parquet"}),
                 *params("record"),
                 warehouse,
             ],
@@ -155,6 +156,8 @@ def measured(members: int, shards: int, repeats: int) -> dict[str, Any]:
         base = Path(place)
         rows = written(base, members)
         steps = commands(base, shards)
+        os.environ[CODE_FACTS_VARIABLE] = str(base / "code_facts.json")
+        fingerprint(REPOSITORY / SCORING, base / "code_facts.json")  # read by every plan, before there are jobs
         ways: dict[str, list[dict[str, Any]]] = {"one_process": [], "process_per_stage": []}
         for _ in range(repeats):
             ways["one_process"].append(together(base, steps))

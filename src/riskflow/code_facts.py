@@ -44,10 +44,11 @@ class Memory:
         """Return the facts of the module in a file, reading it only when it is not as remembered."""
         status = path.stat()
         identity = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, module]
-        known = self._known.get(str(path))
+        name = str(path.absolute())
+        known = self._known.get(name)
         if known is None or known["identity"] != identity:
             known = {"identity": identity, **asdict(code_facts(path, module))}
-            self._known[str(path)], self._new = known, True
+            self._known[name], self._new = known, True
         return CodeFacts(known["digest"], tuple(known["imports"]), tuple(known["files"]))
 
     def save(self) -> None:

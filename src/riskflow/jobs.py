@@ -10,6 +10,8 @@ OWNER_VARIABLE = "RISKFLOW_OWNER_PID"
 """Environment variable with the process whose life is the run's: a started run without it has failed."""
 COPIES_VARIABLE = "RISKFLOW_LOCAL_COPIES"
 """Environment variable with the folder of local copies, where a storage provider keeps the workflow's files."""
+CODE_FACTS_VARIABLE = "RISKFLOW_CODE_FACTS"
+"""Environment variable with the file in which the plan remembers what it has read of the code."""
 
 KERNEL_VARIABLE, KERNEL = "OPENBLAS_CORETYPE", "Haswell"
 """numpy's OpenBLAS picks its code by the processor, and with it the last bits of sums, by which a trained model becomes
@@ -20,23 +22,28 @@ LEAN = {
     "MALLOC_ARENA_MAX": "1",
     "MALLOC_MMAP_THRESHOLD_": str(1 << 30),
     "MALLOC_TRIM_THRESHOLD_": str(1 << 32),
+    "PYDANTIC_DISABLE_PLUGINS": "__all__",
 }
 """What keeps a job small and quick. polars and DuckDB have threads of their own, beside which those of OpenBLAS wait.
 The memory of an array that numpy lets go of is used again by the next, whichever thread asks; glibc would give it back
-to the system, which clears new pages for the next one."""
+to the system, which clears new pages for the next one. And pydantic need not look through all installed packages for
+plugins, at every start of a job."""
 
 
-def prepare_environment(checkout: Path, umask: str, local_copies: str = "") -> None:
+def prepare_environment(
+    checkout: Path, umask: str, local_copies: str = "", code_facts: Path | None = None
+) -> None:
     """Let jobs find riskflow in this checkout and the Python that runs Snakemake, and keep what they make private.
 
     `umask` is octal text: 027 gives files 0640 and folders 0750. RISKFLOW_OWNER_PID tells a job which process
     owns the run, so that a run whose owner died is not told as running. `local_copies` is the folder that
-    `workflow_path` takes away. Matrices are multiplied by the same code on every machine, so that bytes are the same.
+    `workflow_path` takes away. `code_facts` spares jobs reading code that the plan has read. Matrices are multiplied by the same code on every machine, so that bytes are the same.
     What the user has set stays.
     """
     os.umask(int(umask, 8))
     os.environ.setdefault(OWNER_VARIABLE, str(os.getpid()))
     os.environ[COPIES_VARIABLE] = local_copies
+    os.environ[CODE_FACTS_VARIABLE] = str(code_facts.absolute()) if code_facts else ""
     for variable, value in {KERNEL_VARIABLE: KERNEL, **LEAN}.items():
         os.environ.setdefault(variable, value)
     _prepend("PYTHONPATH", str(checkout / "src"))

@@ -7,12 +7,14 @@ nothing stale, and over the SQL, Cypher, YAML, CSV and template files that the m
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
 from riskflow.code_facts import Memory
+from riskflow.jobs import CODE_FACTS_VARIABLE
 
 ROOT = Path(__file__).parent
 _HASH_LENGTH = 12
@@ -21,9 +23,10 @@ _HASH_LENGTH = 12
 def fingerprint(program: Path, memory: Path | None = None) -> dict[str, str]:
     """Return module name → hash for a stage program and all first-party modules reachable from it by import.
 
-    `memory` is a JSON file in which what is known of each module's source is kept between calls.
+    `memory` is a JSON file in which what is known of each module's source is kept between calls; in a job, that of
+    the plan.
     """
-    known = _memory(memory)
+    known = _memory(memory or _plans_memory())
     queue, modules = [(program.name, program)], dict[str, str]()
     while queue:
         module, path = queue.pop()
@@ -64,6 +67,11 @@ def forget() -> None:
         remembered.cache_clear()
 
 
+def _plans_memory() -> Path | None:
+    named = os.environ.get(CODE_FACTS_VARIABLE)
+    return Path(named) if named else None
+
+
 @cache
 def _memory(path: Path | None) -> Memory:
     return Memory(path)
@@ -99,11 +107,11 @@ def git_state() -> dict[str, str | bool]:
         return done.stdout.strip() if done.returncode == 0 else ""
 
     try:
-        commit = ask("rev-parse", "HEAD")
+        commit, _, commit_date = ask("show", "-s", "--format=%H %cI", "HEAD").partition(" ")
         return {
             "branch": ask("rev-parse", "--abbrev-ref", "HEAD"),
             "commit": commit,
-            "commit_date": ask("show", "-s", "--format=%cI", "HEAD"),
+            "commit_date": commit_date,
             "clean": bool(commit) and not ask("status", "--porcelain", "--untracked-files=no"),
         }
     except OSError:  # no git on this machine

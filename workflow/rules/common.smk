@@ -32,7 +32,7 @@ PROGRAMS = Path(workflow.basedir) / "workflow" / "scripts"
 include: "storage.smk"
 
 
-prepare_environment(Path(workflow.basedir), CONFIG.umask, local_copies())
+prepare_environment(Path(workflow.basedir), CONFIG.umask, local_copies(), CODE_FACTS)
 # Snakemake knows only later that it is a dry run, and before it runs stops without a word of what to do.
 if not any(re.fullmatch(r"-[a-z]*n[a-z]*|--dry-?run", word) for word in sys.argv):
     try:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 class Section(BaseModel):
     """A block of config keys. Unknown keys are errors; every key has a description, shown in config.yaml."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, defer_build=True)
 
 
 class StageConfig(Section):
