@@ -11,7 +11,6 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import reduce
 from pathlib import Path
 
 import polars as pl
@@ -170,21 +169,30 @@ def _sorted_by_key(frame: pl.DataFrame, contract: Contract) -> pl.DataFrame:
 
 def _is_strictly_ascending(frame: pl.DataFrame, keys: Sequence[str]) -> bool:
     """Whether each row's key is greater than the row's before it (nulls first); each piece is asked, and each seam."""
-    ascending, asked = _strictly_ascending(keys), columns(frame, keys)
+    asked = columns(frame, keys)
     parts = (
         asked.slice(first, rows)
         for start, length in bounds(asked)
         for first, rows in ((start, length), (max(start - 1, 0), 2))
     )
-    return all(part.select(ascending).item() for part in parts)
+    return all(_ascends([(key.slice(1), key.slice(0, len(key) - 1)) for key in part]) for part in parts)
 
 
-def _strictly_ascending(keys: Sequence[str]) -> pl.Expr:
-    unequal = pl.lit(False)
+def _ascends(keys: Sequence[tuple[pl.Series, pl.Series]]) -> bool:
+    """Whether each row is greater than the one before, given the two of every key.
 
-    def compare(deeper: pl.Expr, key: str) -> pl.Expr:
-        now, before = pl.col(key).slice(1), pl.col(key).slice(0, pl.len() - 1)
-        greater = (now > before).fill_null(before.is_null() & now.is_not_null())
-        return greater | (now.eq_missing(before) & deeper)
+    That one text is greater takes long to tell, and in most rows the first key is that of the row before.
+    """
+    (now, before), *deeper = keys
+    differs = now.ne_missing(before)
+    risen, low = _where(now, differs), _where(before, differs)
+    if not (risen > low).fill_null(low.is_null()).all():
+        return False
+    same = ~differs
+    return not same.any() or (
+        bool(deeper) and _ascends([(_where(key, same), _where(old, same)) for key, old in deeper])
+    )
 
-    return reduce(compare, reversed(keys), unequal).all()
+
+def _where(column: pl.Series, mask: pl.Series) -> pl.Series:
+    return column if mask.all() else column.filter(mask)

@@ -37,8 +37,8 @@ def prepare_environment(
 
     `umask` is octal text: 027 gives files 0640 and folders 0750. RISKFLOW_OWNER_PID tells a job which process
     owns the run, so that a run whose owner died is not told as running. `local_copies` is the folder that
-    `workflow_path` takes away. `code_facts` spares jobs reading code that the plan has read. Matrices are multiplied by the same code on every machine, so that bytes are the same.
-    What the user has set stays.
+    `workflow_path` takes away. `code_facts` spares jobs reading code that the plan has read. Matrices are multiplied
+    by the same code on every machine, so that bytes are the same. What the user has set stays.
     """
     os.umask(int(umask, 8))
     os.environ.setdefault(OWNER_VARIABLE, str(os.getpid()))

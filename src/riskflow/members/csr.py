@@ -27,9 +27,11 @@ def meanings(year: int) -> pl.DataFrame:
 
 
 def fits(year: int, indicator: pl.Expr, metal: pl.Expr) -> pl.Expr:
-    """Return whether an indicator and a metal go together in the benefit year; null when one is missing."""
-    pairs = meanings(year).select(pl.concat_str("csr_indicator", "metal", separator="|")).to_series()
-    return pl.concat_str(indicator, metal, separator="|").is_in(pairs.implode())
+    """Return whether an indicator and a metal go together in the benefit year; null or false when one is missing."""
+    indicators: dict[str, list[int]] = {}
+    for number, name, _ in meanings(year).iter_rows():
+        indicators.setdefault(name, []).append(number)
+    return pl.any_horizontal([(metal == name) & indicator.is_in(its) for name, its in indicators.items()])
 
 
 def indicator_of_variant(variants: pl.DataFrame, variant: pl.Expr, metal: pl.Expr) -> pl.Expr:

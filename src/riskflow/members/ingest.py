@@ -7,7 +7,8 @@ engine reports it in the table of rejected diagnoses.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 
 import polars as pl
 
@@ -16,7 +17,7 @@ from riskflow.errors import RiskflowError
 from riskflow.members import csr
 from riskflow.members.ingest_evidence import NO_MEMBER, REPEATED, UNREADABLE
 from riskflow.members.parallel import mapped
-from riskflow.members.texts import strictly_ascending, tidied
+from riskflow.members.texts import rewritten, strictly_ascending, tidied, trimmed
 from riskflow.pieces import columns, pieces
 from riskflow.quarantine import QUARANTINE, Rule, Split, assert_conserved, split
 
@@ -60,7 +61,7 @@ def _row_by_row(raw: pl.DataFrame, year: int, variants: pl.DataFrame | None, kee
     rules = _span_rules(year)
 
     def judged(rows: pl.DataFrame) -> Split:
-        return _split(_normalised_spans(tidied(rows), variants), rules, keep_row)
+        return _split(_normalised_spans(rows, variants), rules, keep_row)
 
     parts = list(mapped(judged, raw.iter_slices(SLICE_ROWS) if raw.height else [raw]))
     return Split(pl.concat([part.kept for part in parts]), pl.concat([part.quarantined for part in parts]))
@@ -76,25 +77,44 @@ def _assert_csr(raw: pl.DataFrame, year: int, variants: pl.DataFrame | None) -> 
 
 
 def _normalised_spans(raw: pl.DataFrame, variants: pl.DataFrame | None) -> pl.DataFrame:
-    metal = pl.col("metal").str.to_lowercase()
-    sex = pl.col("sex").str.to_uppercase().replace({"MALE": "M", "FEMALE": "F"})
-    market = pl.col("market").str.to_lowercase().str.replace_all(r"[\s-]+", "_")
-    normalised = raw.with_columns(
-        metal,
-        sex,
-        market.fill_null("individual"),
-        pl.col("issuer").fill_null(pl.col("plan_id").str.slice(0, 5)),
-        pl.col("state").str.to_uppercase().fill_null(""),
+    ids = [tidied(raw[name]) for name in ("member_id", "family_id", "span_id")]
+    texts = [rewritten(raw[name], clean) for name, clean in _TEXTS.items()]
+    tidy = raw.with_columns(*ids, *texts)
+    normalised = tidy.with_columns(
+        pl.col("market").fill_null("individual"),
+        pl.col("state").fill_null(""),
         pl.col("family_id").fill_null(pl.col("member_id")),
     )
+    if normalised["issuer"].has_nulls():
+        normalised = normalised.with_columns(pl.col("issuer").fill_null(pl.col("plan_id").str.slice(0, 5)))
     if variants is None or not normalised["hios_variant"].count():
         return normalised
     meant = csr.indicator_of_variant(variants, pl.col("hios_variant"), pl.col("metal"))
     return normalised.with_columns(pl.col("csr_indicator").fill_null(meant))
 
 
+def _sex(text: pl.Expr) -> pl.Expr:
+    return trimmed(text).str.to_uppercase().replace({"MALE": "M", "FEMALE": "F"})
+
+
+def _market(text: pl.Expr) -> pl.Expr:
+    return trimmed(text).str.to_lowercase().str.replace_all(r"[\s-]+", "_")
+
+
+_TEXTS: Mapping[str, Callable[[pl.Expr], pl.Expr]] = {
+    "sex": _sex,
+    "plan_id": trimmed,
+    "metal": lambda text: trimmed(text).str.to_lowercase(),
+    "issuer": trimmed,
+    "market": _market,
+    "state": lambda text: trimmed(text).str.to_uppercase(),
+}
+"""How columns of few distinct texts are written."""
+
+
 def _span_rules(year: int) -> list[Rule]:
     start, end, birth = pl.col("enrolment_start"), pl.col("enrolment_end"), pl.col("date_of_birth")
+    first, last = date(year, 1, 1), date(year, 12, 31)
     return [
         Rule("span-unreadable", UNREADABLE, ~pl.col("unreadable")),
         Rule("span-member-missing", NO_MEMBER, pl.col("member_id").is_not_null()),
@@ -107,10 +127,10 @@ def _span_rules(year: int) -> list[Rule]:
         Rule(
             "span-outside-year",
             "no day of the span lies in the benefit year",
-            (start.dt.year() <= year) & (end.dt.year() >= year),
+            (start <= last) & (end >= first),
         ),
         Rule("span-birth-missing", "date_of_birth is missing", birth.is_not_null()),
-        Rule("span-born-after-year", "date_of_birth is after the benefit year", birth.dt.year() <= year),
+        Rule("span-born-after-year", "date_of_birth is after the benefit year", birth <= last),
         Rule("span-born-after-end", "date_of_birth is after the end of the span", birth <= end),
         Rule("span-sex-missing", "sex is missing or neither M nor F", pl.col("sex").is_in(["M", "F"])),
         Rule("span-plan-missing", "plan_id is missing", pl.col("plan_id").is_not_null()),

@@ -88,12 +88,18 @@ def trimmed(text: pl.Expr) -> pl.Expr:
     return pl.when(inner.str.len_bytes() > 0).then(inner)
 
 
-def tidied(frame: pl.DataFrame) -> pl.DataFrame:
-    """Return a frame with its texts trimmed; columns that are so already, as most are, stay as they are."""
-    texts = [name for name, kind in frame.schema.items() if kind == pl.String]
-    as_is = [trimmed(pl.col(name)).eq_missing(pl.col(name)).all() for name in texts]
-    untidy = [name for name, tidy in zip(texts, frame.select(as_is).row(0), strict=True) if not tidy]
-    return frame.with_columns(trimmed(pl.col(untidy))) if untidy else frame
+def tidied(column: pl.Series) -> pl.Series:
+    """Return a text column trimmed; one that is so already, as most are, stays as it is."""
+    cell = pl.col(column.name)
+    tidy = column.to_frame().select(trimmed(cell).eq_missing(cell).all()).item()
+    return column if tidy else column.to_frame().select(trimmed(cell)).to_series()
+
+
+def rewritten(column: pl.Series, cleaned: Callable[[pl.Expr], pl.Expr]) -> pl.Series:
+    """Return a column of few texts with each of them cleaned, asked once; it stays as it is where all are clean."""
+    cells = coded(column)
+    texts = cells.texts.to_frame().select(cleaned(pl.first()).alias(column.name)).to_series()
+    return column if texts.equals(cells.texts) else Coded(texts, cells.place).column()
 
 
 def _missing(rows: int) -> Ints:

@@ -87,9 +87,8 @@ def mark_drugs(enrolment: Enrolment, drugs: pl.DataFrame, tables: TableSet, mark
         place, unit = _units(enrolment, member[found], date[found], undated[found])
         splits = _splits(known, names, marks)
         _set(splits, marks, code[found[place]], unit, None, None)
+        reasons[found[reasons[found] != ACCEPTED]] = REASON_IDS["no_issuer_on_date"]
         reasons[found[place]] = ACCEPTED
-        lost = np.setdiff1d(found, found[place])
-        reasons[lost[reasons[lost] != ACCEPTED]] = REASON_IDS["no_issuer_on_date"]
     reasons[~inside] = REASON_IDS["outside_benefit_year"]
     reasons[member < 0] = REASON_IDS["member_not_enrolled"]
     return _rejected(drugs, "drug", pl.coalesce("ndc", "hcpcs"), reasons)
