@@ -1,5 +1,4 @@
-"""Measure the members track end to end, raw parquet to warehouse: in one process, and as the workflow runs it, a
-process per stage.
+"""Measure the members track end to end, raw parquet to warehouse, as the workflow runs it: a process per stage.
 
     python -m benchmarks.members_pipeline --members 1000000 [--shards 1] [--repeats 3]
 
@@ -9,8 +8,8 @@ Each member has 8 diagnoses and 2 drugs (benchmarks.members_engine). The stages,
     score    scores and rejected evidence
     publish  scores with details and components as JSON, spans and rejected evidence into DuckDB; run completed
 With --shards above 1 the members are cut before and merged after scoring, and shards are scored one at a time.
-`seconds` is from the start of the first process to the end of the last, starting Python included. In one process the
-same programs run one after another. The two ways take turns; `seconds` is the best of the repeats, `runs` has them all.
+`seconds` is from the start of the first process to the end of the last, starting Python included; the best of the
+repeats, of which `runs` has all.
 """
 
 from __future__ import annotations
@@ -18,7 +17,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import runpy
 import subprocess
 import sys
 import tempfile
@@ -151,32 +149,29 @@ def options(values: dict[str, Any]) -> list[str]:
 
 
 def measured(members: int, shards: int, repeats: int) -> dict[str, Any]:
-    """Return seconds, CPU seconds and peak memory of both ways."""
+    """Return seconds, CPU seconds and peak memory, of all and of each stage."""
     with tempfile.TemporaryDirectory(dir=REPOSITORY / "benchmarks" / "out") as place:
         base = Path(place)
         rows = written(base, members)
         steps = commands(base, shards)
-        os.environ[CODE_FACTS_VARIABLE] = str(base / "code_facts.json")
-        fingerprint(REPOSITORY / SCORING, base / "code_facts.json")  # read by every plan, before there are jobs
-        ways: dict[str, list[dict[str, Any]]] = {"one_process": [], "process_per_stage": []}
-        for _ in range(repeats):
-            ways["one_process"].append(together(base, steps))
-            ways["process_per_stage"].append(apart(base, steps))
+        facts = base / "code_facts.json"
+        fingerprint(REPOSITORY / SCORING, facts)  # the plan has read the code before there are jobs
+        os.environ[CODE_FACTS_VARIABLE] = str(facts)
+        runs = [run(base, steps) for _ in range(repeats)]
     return {
         "members": members,
         "rows": rows,
         "shards": shards,
         "load_average": os.getloadavg()[0],
-        **{
-            name: min(runs, key=lambda run: run["seconds"]) | {"runs": [run["seconds"] for run in runs]}
-            for name, runs in ways.items()
-        },
+        **min(runs, key=lambda one: float(one["seconds"])),
+        "runs": [one["seconds"] for one in runs],
     }
 
 
-def apart(base: Path, steps: Steps) -> dict[str, Any]:
-    """Run each stage's program in a process of its own."""
-    forget(base)
+def run(base: Path, steps: Steps) -> dict[str, Any]:
+    """Run the stages one after another, each in a process of its own, into a new warehouse."""
+    for path in base.glob("warehouse.duckdb*"):
+        path.unlink()
     started = time.perf_counter()
     found = {name: timed([f"workflow/scripts/{words[0]}", *words[1:]]) for name, words in steps}
     return {
@@ -185,26 +180,6 @@ def apart(base: Path, steps: Steps) -> dict[str, Any]:
         "peak_rss_bytes": max(one["peak_rss_bytes"] for one in found.values()),
         "steps": found,
     }
-
-
-def together(base: Path, steps: Steps) -> dict[str, Any]:
-    """Run the stages' programs one after another in one process."""
-    forget(base)
-    listed = base / "steps.json"
-    listed.write_text(json.dumps(steps))
-    return timed(["-m", __spec__.name, "--steps", str(listed)])
-
-
-def forget(base: Path) -> None:
-    """Remove the warehouse: each run publishes into a new one."""
-    for path in base.glob("warehouse.duckdb*"):
-        path.unlink()
-
-
-def run_steps(listed: Path) -> None:
-    for _, words in json.loads(listed.read_text()):
-        sys.argv = words
-        runpy.run_path(f"workflow/scripts/{words[0]}", run_name="__main__")
 
 
 def written(base: Path, members: int) -> dict[str, int]:
@@ -258,12 +233,9 @@ def main() -> None:
     parser.add_argument("--shards", type=int, default=1)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--write", type=Path, help=argparse.SUPPRESS)
-    parser.add_argument("--steps", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.write:
         print(json.dumps(write(arguments.write, arguments.members)))
-    elif arguments.steps:
-        run_steps(arguments.steps)
     else:
         print(json.dumps(measured(arguments.members, arguments.shards, arguments.repeats), indent=1))
 

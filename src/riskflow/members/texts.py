@@ -61,10 +61,10 @@ class Coded:
 
 
 def alike(columns: Sequence[Coded]) -> list[Coded]:
-    """Return the columns by the same texts: those that any of them has, distinct and in order."""
-    texts = pl.concat([column.texts for column in columns]).unique().sort()
-    if texts.is_empty():
+    """Return the columns, each of distinct texts in order, by the same texts: those that any of them has."""
+    if all(column.texts.equals(columns[0].texts) for column in columns):
         return list(columns)
+    texts = pl.concat([column.texts for column in columns]).unique().sort()
 
     def renumbered(column: Coded) -> Coded:
         place = np.append(numbers(column.texts, texts), np.int32(MISSING))

@@ -195,7 +195,9 @@ def _pooled(unit: Ints, start: Ints, end: Ints, heads: Ints) -> tuple[Ints, Ints
 
 
 def _births(spans: pl.DataFrame, numbers: Ints) -> Ints:
-    births = ymd(spans["date_of_birth"].to_numpy())
+    born = pl.col("date_of_birth").dt
+    on_day = born.year() * 10_000 + born.month().cast(pl.Int32) * 100 + born.day()
+    births: Ints = spans.select(on_day.cast(pl.Int64)).to_series().to_numpy()
     same = numbers[1:] == numbers[:-1]
     male = _males(spans)
     differing = same & ((births[1:] != births[:-1]) | (male[1:] != male[:-1]))

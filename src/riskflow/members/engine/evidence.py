@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
 from riskflow.contracts.members_scores import KIND, REASON, REASONS
-from riskflow.members.engine.enrolment import Enrolment, Ints
+from riskflow.members.engine.enrolment import Enrolment, Ints, Year
 from riskflow.members.engine.marks import Marks
+from riskflow.members.engine.program import shared_variables
 from riskflow.members.parallel import threads
 from riskflow.members.tables.load import TableSet
 from riskflow.members.texts import member_numbers, numbers
@@ -48,12 +50,10 @@ def mark_diagnoses(
     `diagnoses`: member_id, code, service_date; optional diagnosis_id (else the row number), and
     `eligible` (false: the claim does not count).
     """
-    names = tables.codes["code"]
-    code = numbers(diagnoses["code"], names)
+    code = numbers(diagnoses["code"], tables.codes["code"])
     date = _day(diagnoses["service_date"], enrolment)
     member = member_numbers(diagnoses["member_id"], enrolment.members)
-    splits = _splits(tables.categories, names, marks)
-    edits = _Edits.of(tables, enrolment)
+    splits, edits = _diagnosis_codes(tables)
     reasons = np.zeros(len(code), np.uint8)
     if "eligible" in diagnoses.columns:
         eligible = diagnoses["eligible"].fill_null(True).to_numpy()
@@ -80,12 +80,10 @@ def mark_drugs(enrolment: Enrolment, drugs: pl.DataFrame, tables: TableSet, mark
     inside = undated | ((date >= 0) & (date < enrolment.year.days))
     reasons = np.full(drugs.height, REASON_IDS["code_without_rxc"], np.uint8)
     for kind in ("ndc", "hcpcs"):
-        known = tables.drugs.filter(kind=kind)
-        names = known["code"].unique().sort()
+        names, splits = _drug_codes(tables, kind)
         code = numbers(drugs[kind], names)
         found = np.flatnonzero((code >= 0) & (member >= 0) & inside)
         place, unit = _units(enrolment, member[found], date[found], undated[found])
-        splits = _splits(known, names, marks)
         _set(splits, marks, code[found[place]], unit, None, None)
         reasons[found[reasons[found] != ACCEPTED]] = REASON_IDS["no_issuer_on_date"]
         reasons[found[place]] = ACCEPTED
@@ -106,15 +104,15 @@ class _Edits:
     ymd: Ints
 
     @classmethod
-    def of(cls, tables: TableSet, enrolment: Enrolment) -> _Edits:
-        codes, zero = tables.codes, enrolment.year.first
+    def of(cls, tables: TableSet) -> _Edits:
+        codes, year = tables.codes, Year(tables.benefit_year)
         return cls(
-            first=(codes["valid_from"].cast(pl.Int32) - zero).fill_null(1).to_numpy(),
-            last=(codes["valid_to"].cast(pl.Int32) - zero).fill_null(0).to_numpy(),
+            first=(codes["valid_from"].cast(pl.Int32) - year.first).fill_null(1).to_numpy(),
+            last=(codes["valid_to"].cast(pl.Int32) - year.first).fill_null(0).to_numpy(),
             age_low=codes["mce_age_low"].cast(pl.Int32).to_numpy(),
             age_high=codes["mce_age_high"].cast(pl.Int32).to_numpy(),
             sex=_sexes(codes["mce_sex"]),
-            ymd=enrolment.year.ymd().astype(np.int32),
+            ymd=year.ymd().astype(np.int32),
         )
 
 
@@ -219,7 +217,22 @@ def _units(
     return place, unit
 
 
-def _splits(table: pl.DataFrame, names: pl.Series, marks: Marks) -> Splits:
+@lru_cache(maxsize=16)
+def _diagnosis_codes(tables: TableSet) -> tuple[Splits, _Edits]:
+    """Return what the codes of `tables.codes` stand for and need, by their places there."""
+    return _splits(tables.categories, tables.codes["code"], tables), _Edits.of(tables)
+
+
+@lru_cache(maxsize=32)
+def _drug_codes(tables: TableSet, kind: str) -> tuple[pl.Series, Splits]:
+    """Return the NDC or HCPCS codes that stand for something, and for what."""
+    known = tables.drugs.filter(kind=kind)
+    names = known["code"].unique().sort()
+    return names, _splits(known, names, tables)
+
+
+def _splits(table: pl.DataFrame, names: pl.Series, tables: TableSet) -> Splits:
+    rows = {name: row for row, name in enumerate(shared_variables(tables))}
     numbered = table.with_columns(__code=pl.Series(numbers(table["code"], names))).sort(
         "__code", maintain_order=True
     )
@@ -227,7 +240,7 @@ def _splits(table: pl.DataFrame, names: pl.Series, marks: Marks) -> Splits:
     count = numbered.height
     return Splits(
         start=np.searchsorted(numbered["__code"].to_numpy(), np.arange(len(names) + 1)),
-        row=np.array([marks.rows[name] for name in numbered["variable"]], np.int64),
+        row=np.array([rows[name] for name in numbered["variable"]], np.int64),
         age_low=numbered["age_low"].cast(pl.Int32).to_numpy() if whole else np.zeros(count, np.int64),
         age_high=numbered["age_high"].cast(pl.Int32).to_numpy() if whole else np.full(count, _OPEN_HIGH),
         sex=_sexes(numbered["sex"]) if whole else np.full(count, -1),
