@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +11,7 @@ import numpy.typing as npt
 import polars as pl
 
 from riskflow.errors import RiskflowError
-from riskflow.members.parallel import threads
+from riskflow.members.parallel import each
 
 Ints = npt.NDArray[np.signedinteger[Any]]
 MISSING = -1
@@ -70,8 +69,7 @@ def alike(columns: Sequence[Coded]) -> list[Coded]:
         place = np.append(numbers(column.texts, texts), np.int32(MISSING))
         return Coded(texts, place[column.place])
 
-    with ThreadPoolExecutor(threads()) as pool:
-        return list(pool.map(renumbered, columns))
+    return each(renumbered, columns)
 
 
 def joined(columns: Sequence[Coded]) -> Coded:

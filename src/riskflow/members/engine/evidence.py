@@ -7,7 +7,6 @@ date counts in all of them.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -19,7 +18,7 @@ from riskflow.contracts.members_scores import KIND, REASON, REASONS
 from riskflow.members.engine.enrolment import Enrolment, Ints, Year
 from riskflow.members.engine.marks import Marks
 from riskflow.members.engine.program import shared_variables
-from riskflow.members.parallel import threads
+from riskflow.members.parallel import each
 from riskflow.members.tables.load import TableSet
 from riskflow.members.texts import member_numbers, numbers
 
@@ -63,8 +62,7 @@ def mark_diagnoses(
         part = slice(low, low + CHUNK)
         _judge(enrolment, edits, splits, marks, code[part], date[part], member[part], reasons[part])
 
-    with ThreadPoolExecutor(threads()) as pool:
-        list(pool.map(judge, range(0, len(code), CHUNK)))  # they only ever write 1 into the marks
+    each(judge, range(0, len(code), CHUNK))  # they only ever write 1 into the marks
     return _rejected(diagnoses, "diagnosis", pl.col("code"), reasons)
 
 

@@ -5,7 +5,6 @@ Coefficients are summed as integers of 1e-12, so that no order of members, shard
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache, partial
 
@@ -21,7 +20,7 @@ from riskflow.members.engine.enrolment import REQUIRED, Enrolment, Ints, enrolme
 from riskflow.members.engine.evidence import mark_diagnoses, mark_drugs
 from riskflow.members.engine.marks import Block, Marks
 from riskflow.members.engine.program import Program, Values
-from riskflow.members.parallel import threads
+from riskflow.members.parallel import each
 from riskflow.members.tables.load import TableSet
 
 UNITS_PER_ONE = 10**12
@@ -118,9 +117,7 @@ def block_values(enrolled: Enrolment, marks: Marks, compiled: Program, block: Bl
 
 
 def _terms(enrolled: Enrolment, marks: Marks, prices: list[Prices]) -> list[Terms]:
-    work = partial(_block_terms, enrolled, marks, prices)
-    with ThreadPoolExecutor(threads()) as pool:
-        return list(pool.map(work, marks.blocks()))
+    return each(partial(_block_terms, enrolled, marks, prices), marks.blocks())
 
 
 def _block_terms(enrolled: Enrolment, marks: Marks, prices: list[Prices], block: Block) -> Terms:

@@ -16,12 +16,12 @@ from riskflow.contracts.members_sources import DIAGNOSES, DRUGS, SPANS
 from riskflow.errors import RiskflowError
 from riskflow.members.engine.eligibility import CLAIM_FIELDS, eligible_codes, with_eligibility
 from riskflow.members.engine.score import SPAN_COLUMNS, Scored, priced, score
-from riskflow.members.parallel import mapped
+from riskflow.members.parallel import mapped, threads
 from riskflow.members.tables.load import LATEST, TableSet, load
 from riskflow.receipts import Receipt
 
 SLICE_SPANS = 1 << 17
-"""Spans scored at a time: the memory of a shard is that of its result and of a few slices."""
+"""Most spans scored at a time: the memory of a shard is that of its result and of a few slices."""
 
 
 def run(
@@ -54,7 +54,8 @@ def run(
         found = score(part.spans, with_eligibility(mine, codes), drawn, chosen)
         return Judged(found, mine.height, drawn.height, _reasons(found))
 
-    parts = list(mapped(scored, slices(members, SLICE_SPANS)))
+    rows = min(SLICE_SPANS, -(-members.height // threads()))  # for each thread at least one slice
+    parts = list(mapped(scored, slices(members, rows)))
     read = {"diagnoses": sum(part.diagnoses for part in parts), "drugs": sum(part.drugs for part in parts)}
     kept = [part.found.scores for part in parts]
     refused = [part.found.diagnoses for part in parts] + [part.found.drugs for part in parts]
