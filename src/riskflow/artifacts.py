@@ -8,12 +8,15 @@ thread count, row order and number of pieces in memory: no timestamps, one fixed
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from queue import SimpleQueue
 
 import polars as pl
+from polars.io.plugins import register_io_source
 
 from riskflow.contracts.base import Contract
 from riskflow.errors import RiskflowError
@@ -85,21 +88,66 @@ def checked(path: Path, contract: Contract) -> Artifact:
 def write(frame: pl.DataFrame, path: Path, contract: Contract) -> Artifact:
     """Validate, sort by key, and write; raise RiskflowError and leave no file when a promise is broken."""
     ordered = _sorted_by_key(contract.validate(frame), contract)
+    with replacing(path) as temporary:
+        _sink(ordered.lazy(), temporary, contract)
+    return _noted(path, contract, ordered.height)
+
+
+@contextmanager
+def writing(path: Path, contract: Contract) -> Iterator[Callable[[pl.DataFrame], None]]:
+    """Yield a function that takes an artifact's rows part by part; the artifact is there when the block has ended.
+
+    The parts come in the order of the contract's key. Each is validated when it is given and written meanwhile, so
+    that an artifact need not be in memory as a whole; the bytes are those of `write`.
+    """
+    parts: SimpleQueue[pl.DataFrame | None] = SimpleQueue()
+    rows, last = 0, contract.empty()
+
+    def add(part: pl.DataFrame) -> None:
+        nonlocal rows, last
+        if written.done():
+            written.result()  # it has failed
+        if contract.key and not _is_strictly_ascending(
+            pl.concat([last, contract.validate(part)]), contract.key
+        ):
+            raise RiskflowError(f"artifact {contract.name}: its parts do not come in the order of its key")
+        rows, last = rows + part.height, part.tail(1) if part.height else last
+        parts.put(part)
+
+    with replacing(path) as temporary, ThreadPoolExecutor(1) as pool:
+        given = register_io_source(lambda *_: _taken(parts), schema=dict(contract.schema))
+        written = pool.submit(_sink, given, temporary, contract)
+        try:
+            yield add
+        finally:
+            parts.put(None)
+        written.result()
+    _noted(path, contract, rows)
+
+
+def _taken(parts: SimpleQueue[pl.DataFrame | None]) -> Iterator[pl.DataFrame]:
+    while (part := parts.get()) is not None:
+        yield part
+
+
+def _sink(rows: pl.LazyFrame, path: Path, contract: Contract) -> None:
     metadata = {
         "riskflow.contract": contract.name,
         "riskflow.version": str(contract.version),
         "riskflow.provenance": _ledger.provenance,
     }
-    with replacing(path) as temporary:
-        ordered.lazy().sink_parquet(
-            temporary,
-            compression="zstd",
-            compression_level=1,
-            row_group_size=ROW_GROUP_ROWS,
-            data_page_size=_page_bytes(contract),
-            metadata=metadata,
-        )
-    artifact = Artifact(workflow_path(path), contract.name, ordered.height, content_digest(path))
+    rows.sink_parquet(
+        path,
+        compression="zstd",
+        compression_level=1,
+        row_group_size=ROW_GROUP_ROWS,
+        data_page_size=_page_bytes(contract),
+        metadata=metadata,
+    )
+
+
+def _noted(path: Path, contract: Contract, rows: int) -> Artifact:
+    artifact = Artifact(workflow_path(path), contract.name, rows, content_digest(path))
     _ledger.outputs.append(artifact)
     return artifact
 

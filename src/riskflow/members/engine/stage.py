@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -55,27 +56,28 @@ def run(
         return Judged(found, mine.height, drawn.height, _reasons(found))
 
     rows = min(SLICE_SPANS, -(-members.height // threads()))  # for each thread at least one slice
-    parts = list(mapped(scored, slices(members, rows)))
-    read = {"diagnoses": sum(part.diagnoses for part in parts), "drugs": sum(part.drugs for part in parts)}
-    kept = [part.found.scores for part in parts]
-    refused = [part.found.diagnoses for part in parts] + [part.found.drugs for part in parts]
-    reasons = pl.concat([part.reasons for part in parts])
-    del parts
-    scores, lost = pl.concat(kept), pl.concat(refused)
-    del kept, refused
-    with ThreadPoolExecutor(1) as pool:
-        other = pool.submit(artifacts.write, scores, output, SCORES)
-        artifacts.write(lost, rejected, REJECTED)
-        other.result()
-    reasons = reasons.group_by("kind", "reason").sum().sort("kind", "reason")
+    read, later, reasons = Counter[str](), [], []
+    with (
+        artifacts.writing(output, SCORES) as add_scores,
+        artifacts.writing(rejected, REJECTED) as add_rejected,
+    ):
+        for part in mapped(scored, slices(members, rows)):
+            add_scores(part.found.scores)
+            add_rejected(part.found.diagnoses)
+            later.append(part.found.drugs)  # behind all diagnoses
+            reasons.append(part.reasons)
+            read.update(scored=part.found.scores.height, diagnoses=part.diagnoses, drugs=part.drugs)
+        for lost in later:
+            add_rejected(lost)
+    summed = pl.concat(reasons).group_by("kind", "reason").sum().sort("kind", "reason")
     return Receipt(
-        counts={"spans": members.height, "scored": scores.height, **_counted(read, reasons)},
+        counts={"spans": members.height, "scored": read["scored"], **_counted(read, summed)},
         facts={
             "tables": f"{chosen.release} ({chosen.benefit_year}, {chosen.vintage})",
             "claim_filter": "kind, type of bill and the user's list of codes"
             if listed
             else "kind and type of bill where given; no list of eligible codes was supplied",
-            "not_counted": dict(reasons.select(pl.format("{}: {}", "kind", "reason"), "len").iter_rows()),
+            "not_counted": dict(summed.select(pl.format("{}: {}", "kind", "reason"), "len").iter_rows()),
         },
     )
 
