@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Full, Queue
 
 import polars as pl
 from polars.io.plugins import register_io_source
@@ -28,6 +28,7 @@ from riskflow.pieces import bounds, columns
 ROW_GROUP_ROWS = 262_144
 _HASH_BLOCK = 1 << 20
 _ONE_PAGE = 1 << 30
+_POLL_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
@@ -100,19 +101,17 @@ def writing(path: Path, contract: Contract) -> Iterator[Callable[[pl.DataFrame],
     The parts come in the order of the contract's key. Each is validated when it is given and written meanwhile, so
     that an artifact need not be in memory as a whole; the bytes are those of `write`.
     """
-    parts: SimpleQueue[pl.DataFrame | None] = SimpleQueue()
+    parts: Queue[pl.DataFrame | None] = Queue(1)
     rows, last = 0, contract.empty()
 
     def add(part: pl.DataFrame) -> None:
         nonlocal rows, last
-        if written.done():
-            written.result()  # it has failed
         if contract.key and not _is_strictly_ascending(
             pl.concat([last, contract.validate(part)]), contract.key
         ):
             raise RiskflowError(f"artifact {contract.name}: its parts do not come in the order of its key")
         rows, last = rows + part.height, part.tail(1) if part.height else last
-        parts.put(part)
+        _put(part, parts, written)
 
     with replacing(path) as temporary, ThreadPoolExecutor(1) as pool:
         given = register_io_source(lambda *_: _taken(parts), schema=dict(contract.schema))
@@ -120,12 +119,21 @@ def writing(path: Path, contract: Contract) -> Iterator[Callable[[pl.DataFrame],
         try:
             yield add
         finally:
-            parts.put(None)
+            _put(None, parts, written)
         written.result()
     _noted(path, contract, rows)
 
 
-def _taken(parts: SimpleQueue[pl.DataFrame | None]) -> Iterator[pl.DataFrame]:
+def _put(part: pl.DataFrame | None, parts: Queue[pl.DataFrame | None], written: Future[None]) -> None:
+    """Give a part to the thread that writes, when it has taken the one before; raise what has ended that thread."""
+    while not written.done():
+        with suppress(Full):
+            parts.put(part, timeout=_POLL_SECONDS)
+            return
+    written.result()
+
+
+def _taken(parts: Queue[pl.DataFrame | None]) -> Iterator[pl.DataFrame]:
     while (part := parts.get()) is not None:
         yield part
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -42,6 +42,12 @@ class Split:
 
     kept: pl.DataFrame
     quarantined: pl.DataFrame
+
+
+def joined_splits(parts: Iterable[Split]) -> Split:
+    """Return the rows of several splits, one after another."""
+    parts = list(parts)
+    return Split(pl.concat([part.kept for part in parts]), pl.concat([part.quarantined for part in parts]))
 
 
 def split(

@@ -19,7 +19,7 @@ from riskflow.members.ingest_evidence import NO_MEMBER, REPEATED, UNREADABLE
 from riskflow.members.parallel import mapped
 from riskflow.members.texts import rewritten, strictly_ascending, tidied, trimmed
 from riskflow.pieces import columns, pieces
-from riskflow.quarantine import QUARANTINE, Rule, Split, assert_conserved, split
+from riskflow.quarantine import QUARANTINE, Rule, Split, assert_conserved, joined_splits, split
 
 POPULATION_EMPTY = "population-empty"
 SLICE_ROWS = 1 << 16
@@ -63,8 +63,7 @@ def _row_by_row(raw: pl.DataFrame, year: int, variants: pl.DataFrame | None, kee
     def judged(rows: pl.DataFrame) -> Split:
         return _split(_normalised_spans(rows, variants), rules, keep_row)
 
-    parts = list(mapped(judged, raw.iter_slices(SLICE_ROWS) if raw.height else [raw]))
-    return Split(pl.concat([part.kept for part in parts]), pl.concat([part.quarantined for part in parts]))
+    return joined_splits(mapped(judged, raw.iter_slices(SLICE_ROWS) if raw.height else [raw]))
 
 
 def _assert_csr(raw: pl.DataFrame, year: int, variants: pl.DataFrame | None) -> None:

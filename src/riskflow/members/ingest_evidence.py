@@ -6,9 +6,10 @@ largest that the track reads.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -30,8 +31,10 @@ from riskflow.members.texts import (
     trimmed,
 )
 from riskflow.pieces import columns
-from riskflow.quarantine import Rule, Split, assert_conserved, split
+from riskflow.quarantine import Rule, Split, assert_conserved, joined_splits, split
 
+PIECE_ROWS = 1 << 18
+"""Rows finished at a time, where the file lies by member: their memory is used again by the next."""
 UNREADABLE = "a cell is not the date (YYYY-MM-DD) or number it should be"
 NO_MEMBER = "member_id is missing"
 REPEATED = "the row repeats another row"
@@ -117,12 +120,22 @@ _DRUGS = Evidence("drug", DRUG_RULES, {"ndc": ndc_11, "hcpcs": hcpcs}, DRUGS)
 
 def validated_diagnoses(raw: Raw, spans: pl.DataFrame, *, keep_row: bool = False) -> Split:
     """Return the diagnoses of members with a span in the DIAGNOSES contract, and the quarantine."""
-    return _validated(raw, spans, _DIAGNOSES, keep_row)
+    return joined_splits(diagnoses_by_piece(raw, spans, keep_row=keep_row))
 
 
 def validated_drugs(raw: Raw, spans: pl.DataFrame, *, keep_row: bool = False) -> Split:
     """Return the drugs of members with a span in the DRUGS contract, NDCs as 11 digits, and the quarantine."""
-    return _validated(raw, spans, _DRUGS, keep_row)
+    return joined_splits(drugs_by_piece(raw, spans, keep_row=keep_row))
+
+
+def diagnoses_by_piece(raw: Raw, spans: pl.DataFrame, *, keep_row: bool = False) -> Iterator[Split]:
+    """Yield what `validated_diagnoses` returns piece by piece, in the order of its key."""
+    return _by_piece(raw, spans, _DIAGNOSES, keep_row)
+
+
+def drugs_by_piece(raw: Raw, spans: pl.DataFrame, *, keep_row: bool = False) -> Iterator[Split]:
+    """Yield what `validated_drugs` returns piece by piece, in the order of its key."""
+    return _by_piece(raw, spans, _DRUGS, keep_row)
 
 
 @dataclass(frozen=True)
@@ -160,21 +173,21 @@ class Batch:
     quarantined: pl.DataFrame
 
 
-def _validated(raw: Raw, spans: pl.DataFrame, kind: Evidence, keep_row: bool) -> Split:
+def _by_piece(raw: Raw, spans: pl.DataFrame, kind: Evidence, keep_row: bool) -> Iterator[Split]:
+    """Yield the rows that break a rule by themselves, then the others by member."""
     members = distinct_in_order(spans["member_id"])
     checked = partial(_checked, members=members, kind=kind, keep_row=keep_row)
     batches = list(mapped(checked, [raw] if isinstance(raw, pl.DataFrame) else raw))
-    read = sum(batch.read for batch in batches)
+    left = sum(batch.read for batch in batches)
     source = next((batch.source for batch in batches if batch.read), "")
-    broken = [batch.quarantined for batch in batches]
+    broken = pl.concat([batch.quarantined for batch in batches])
     pieces = _apart(_alike([batch.good for batch in batches], kind))
     del batches
     finished = partial(_finished, members=members, kind=kind, source=source, keep_row=keep_row)
-    found = list(mapped(finished, pieces))
-    kept = pl.concat([part.kept for part in found])
-    quarantined = pl.concat([*broken, *(part.quarantined for part in found)])
-    assert_conserved(read, kept.height, quarantined.height)
-    return Split(kept, quarantined)
+    for part in chain([Split(kind.contract.empty(), broken)], mapped(finished, pieces)):
+        left -= part.kept.height + part.quarantined.height
+        yield part
+    assert_conserved(left, 0, 0)
 
 
 def _checked(raw: pl.DataFrame, members: pl.Series, kind: Evidence, keep_row: bool) -> Batch:
@@ -244,9 +257,20 @@ def _apart(parts: Sequence[Rows]) -> list[Rows]:
         if begin < len(part.member):
             end = int(np.searchsorted(part.member, last, side="left"))
             pieces += [_together(shared)] if shared else []
-            pieces.append(part.between(begin, end))
+            pieces += _cut(part.between(begin, end))
             shared = [part.between(end, len(part.member))]
     return [*pieces, _together(shared or parts)]
+
+
+def _cut(rows: Rows) -> Iterator[Rows]:
+    """Yield rows, which are by member, about PIECE_ROWS at a time; those of a member stay together."""
+    start = 0
+    while len(rows.member) - start > PIECE_ROWS:
+        stop = int(np.searchsorted(rows.member, rows.member[start + PIECE_ROWS], side="right"))
+        yield rows.between(start, stop)
+        start = stop
+    if start < len(rows.member):
+        yield rows.between(start, len(rows.member))
 
 
 def _together(parts: Sequence[Rows]) -> Rows:

@@ -15,7 +15,7 @@ from riskflow.contracts.base import Contract
 from riskflow.contracts.members_sources import DIAGNOSES, DRUGS, SPANS
 from riskflow.contracts.members_tables import CSR_VARIANTS
 from riskflow.members.ingest import assert_population, validated_spans
-from riskflow.members.ingest_evidence import validated_diagnoses, validated_drugs
+from riskflow.members.ingest_evidence import diagnoses_by_piece, drugs_by_piece
 from riskflow.members.ingest_sources import (
     DIAGNOSES_SHAPE,
     DRUGS_SHAPE,
@@ -58,14 +58,14 @@ def run(
     def others() -> list[Table]:
         return [
             _written("spans", people, spans, SPANS),
-            _written("drugs", validated_drugs(fills, members), drugs, DRUGS),
+            _streamed("drugs", drugs_by_piece(fills, members), drugs, DRUGS),
         ]
 
     # The others begin when all diagnoses are read: joining and writing these leaves a core free.
     with ThreadPoolExecutor(1) as pool:
         begun: list[Future[list[Table]]] = []
-        judged = validated_diagnoses(_followed(claims, lambda: begun.append(pool.submit(others))), members)
-        claimed = _written("diagnoses", judged, diagnoses, DIAGNOSES)
+        judged = diagnoses_by_piece(_followed(claims, lambda: begun.append(pool.submit(others))), members)
+        claimed = _streamed("diagnoses", judged, diagnoses, DIAGNOSES)
         enrolled, filled = begun[0].result()
     parts = [enrolled, claimed, filled]
     bad = pl.concat([part.quarantined for part in parts])
@@ -85,6 +85,16 @@ class Table:
 def _written(name: str, part: Split, path: Path, contract: Contract) -> Table:
     artifacts.write(part.kept, path, contract)
     return Table(name, part.kept.height, part.quarantined)
+
+
+def _streamed(name: str, parts: Iterable[Split], path: Path, contract: Contract) -> Table:
+    kept, quarantined = 0, []
+    with artifacts.writing(path, contract) as add:
+        for part in parts:
+            add(part.kept)
+            kept += part.kept.height
+            quarantined.append(part.quarantined)
+    return Table(name, kept, pl.concat(quarantined))
 
 
 def _followed(batches: Iterable[pl.DataFrame], then: Callable[[], object]) -> Iterator[pl.DataFrame]:
