@@ -106,10 +106,12 @@ def writing(path: Path, contract: Contract) -> Iterator[Callable[[pl.DataFrame],
 
     def add(part: pl.DataFrame) -> None:
         nonlocal rows, last
-        if contract.key and not _is_strictly_ascending(
-            pl.concat([last, contract.validate(part)]), contract.key
-        ):
-            raise RiskflowError(f"artifact {contract.name}: its parts do not come in the order of its key")
+        since = pl.concat([last, contract.validate(part)])
+        if contract.key and not _is_strictly_ascending(since, contract.key):
+            raise RiskflowError(
+                f"artifact {contract.name}: its parts do not come in the order of its key, or repeat one",
+                "two inputs may hold the same rows; look at the receipts of the stages before",
+            )
         rows, last = rows + part.height, part.tail(1) if part.height else last
         _put(part, parts, written)
 

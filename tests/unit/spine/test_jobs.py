@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from riskflow.jobs import (
+    CODE_FACTS_VARIABLE,
     COPIES_VARIABLE,
     KERNEL_VARIABLE,
     LEAN,
@@ -42,14 +43,16 @@ def test_a_file_of_this_machine_is_where_it_says(storage: Path, monkeypatch: pyt
 def test_jobs_work_as_they_are_told_unless_the_user_says_otherwise(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("PATH", "PYTHONPATH", COPIES_VARIABLE, KERNEL_VARIABLE, *LEAN, "RISKFLOW_OWNER_PID"):
+    restored = (COPIES_VARIABLE, CODE_FACTS_VARIABLE, KERNEL_VARIABLE, *LEAN, "RISKFLOW_OWNER_PID")
+    for name in ("PATH", "PYTHONPATH", *restored):
         monkeypatch.setenv(name, os.environ.get(name, ""))
     before = os.umask(0o027)
     try:
         for name in (KERNEL_VARIABLE, *LEAN):
             monkeypatch.delenv(name)
-        prepare_environment(tmp_path, "027")
+        prepare_environment(tmp_path, "027", code_facts=Path("facts.json"))
         assert os.environ[KERNEL_VARIABLE] == "Haswell"
+        assert os.environ[CODE_FACTS_VARIABLE] == str(Path.cwd() / "facts.json")
         assert {name: os.environ[name] for name in LEAN} == LEAN
         monkeypatch.setenv(KERNEL_VARIABLE, "Zen")
         prepare_environment(tmp_path, "027")

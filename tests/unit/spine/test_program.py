@@ -2,6 +2,8 @@
 
 import json
 import logging
+import subprocess
+import sys
 from pathlib import Path
 from typing import ClassVar
 
@@ -218,3 +220,32 @@ def test_a_receipt_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     assert receipts.load(tmp_path / "r.json") == receipt
     text = (tmp_path / "r.json").read_text()
     assert list(json.loads(text)) == sorted(json.loads(text)) and text.endswith("\n")
+
+
+ENDS = """
+import atexit, sys, threading, time
+from pathlib import Path
+from riskflow.program import run_program
+from riskflow.receipts import Receipt
+
+def run(*, output: Path) -> Receipt:
+    def late() -> None:
+        time.sleep(0.3)
+        output.write_text("late")
+    threading.Thread(target=late).start()
+    atexit.register(lambda: print("registered", end=""))
+    print("said ", end="")
+    return Receipt()
+
+run_program(run)
+print("never")
+"""
+
+
+def test_a_program_ends_with_what_python_does_at_an_end(tmp_path: Path) -> None:
+    output, receipt = tmp_path / "out.txt", tmp_path / "r.json"
+    words = ["--output", str(output), "--receipt", str(receipt)]
+    done = subprocess.run([sys.executable, "-c", ENDS, *words], capture_output=True, text=True, check=True)
+    assert done.stdout == "said registered"
+    assert output.read_text() == "late"
+    assert receipts.load(receipt).counts == {}

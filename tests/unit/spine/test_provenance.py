@@ -7,6 +7,7 @@ import pytest
 
 from riskflow import provenance
 from riskflow.code_facts import code_facts
+from riskflow.jobs import CODE_FACTS_VARIABLE
 from riskflow.provenance import forget
 
 FILES = {
@@ -202,3 +203,13 @@ def test_a_package_below_another_is_told_apart() -> None:
     assert set(told) == {"riskflow", "riskflow.graph"}
     changed = provenance.by_package({**modules, "riskflow.graph": "another"})
     assert changed["riskflow"] == told["riskflow"] and changed["riskflow.graph"] != told["riskflow.graph"]
+
+
+def test_a_job_reads_what_the_plan_has_learnt(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    memory = tree / "memory.json"
+    first = provenance.fingerprint(tree / "program.py", memory)
+    forget()
+    monkeypatch.setenv(CODE_FACTS_VARIABLE, str(memory))
+    monkeypatch.chdir(tree)
+    monkeypatch.setattr("riskflow.code_facts.code_facts", None)  # nothing is read again
+    assert provenance.fingerprint(Path("program.py")) == first
