@@ -22,12 +22,13 @@ LEAN = {
     "MALLOC_ARENA_MAX": "1",
     "MALLOC_MMAP_THRESHOLD_": str(1 << 30),
     "MALLOC_TRIM_THRESHOLD_": str(1 << 32),
+    "_RJEM_MALLOC_CONF": "narenas:2",
     "PYDANTIC_DISABLE_PLUGINS": "__all__",
 }
 """What keeps a job small and quick. polars and DuckDB have threads of their own, beside which those of OpenBLAS wait.
-The memory of an array that numpy lets go of is used again by the next, whichever thread asks; glibc would give it back
-to the system, which clears new pages for the next one. And pydantic need not look through all installed packages for
-plugins, at every start of a job."""
+The memory that an array of numpy or polars lets go of is used again by the next one, whichever thread asks: glibc would
+give it back to the system, which clears new pages for the next, and jemalloc would keep it apart for many threads. And
+pydantic need not look through all installed packages for plugins at every start of a job."""
 
 
 def prepare_environment(
