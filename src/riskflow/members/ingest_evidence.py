@@ -178,16 +178,17 @@ def _by_piece(raw: Raw, spans: pl.DataFrame, kind: Evidence, keep_row: bool) -> 
     members = distinct_in_order(spans["member_id"])
     checked = partial(_checked, members=members, kind=kind, keep_row=keep_row)
     batches = list(mapped(checked, [raw] if isinstance(raw, pl.DataFrame) else raw))
-    left = sum(batch.read for batch in batches)
+    read = sum(batch.read for batch in batches)
     source = next((batch.source for batch in batches if batch.read), "")
     broken = pl.concat([batch.quarantined for batch in batches])
     pieces = _apart(_alike([batch.good for batch in batches], kind))
     del batches
     finished = partial(_finished, members=members, kind=kind, source=source, keep_row=keep_row)
+    kept = quarantined = 0
     for part in chain([Split(kind.contract.empty(), broken)], mapped(finished, pieces)):
-        left -= part.kept.height + part.quarantined.height
+        kept, quarantined = kept + part.kept.height, quarantined + part.quarantined.height
         yield part
-    assert_conserved(left, 0, 0)
+    assert_conserved(read, kept, quarantined)
 
 
 def _checked(raw: pl.DataFrame, members: pl.Series, kind: Evidence, keep_row: bool) -> Batch:

@@ -16,6 +16,7 @@ from riskflow.contracts.members_scores import REJECTED, SCORES
 from riskflow.contracts.members_sources import DIAGNOSES, DRUGS, SPANS
 from riskflow.errors import RiskflowError
 from riskflow.members.engine.eligibility import CLAIM_FIELDS, eligible_codes, with_eligibility
+from riskflow.members.engine.marks import BLOCK
 from riskflow.members.engine.score import SPAN_COLUMNS, Scored, priced, score
 from riskflow.members.parallel import mapped, threads
 from riskflow.members.tables.load import LATEST, TableSet, load
@@ -55,7 +56,9 @@ def run(
         found = score(part.spans, with_eligibility(mine, codes), drawn, chosen)
         return Judged(found, mine.height, drawn.height, _reasons(found))
 
-    rows = min(SLICE_SPANS, -(-members.height // threads()))  # for each thread at least one slice
+    rows = min(
+        SLICE_SPANS, max(BLOCK, -(-members.height // threads()))
+    )  # a slice for each thread, if they are many
     read, later, reasons = Counter[str](), [], []
     with (
         artifacts.writing(output, SCORES) as add_scores,
