@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from riskflow import artifacts
 from riskflow.artifacts import _is_strictly_ascending
 from riskflow.errors import RiskflowError
-from riskflow.pieces import MOST_ROWS, bounds, columns, pieces
+from riskflow.pieces import LEAST_ROWS, MOST_ROWS, bounds, columns, pieces
 from tests.unit.spine.test_artifacts import KEYLESS, LISTS, PEOPLE, people
 
 KEYS = st.lists(st.tuples(st.sampled_from([None, "a", "ab", "b"]), st.sampled_from([None, 1, 2])), max_size=8)
@@ -126,20 +126,29 @@ def test_rows_are_in_strict_order_whatever_pieces_they_lie_in(
     assert _is_strictly_ascending(frame, ["text", "number"]) == expected
 
 
-@given(
-    st.lists(st.integers(0, 600_000), max_size=4),
-    st.lists(st.integers(0, 600_000), max_size=2),
-    st.integers(0, 600_000),
-)
-def test_pieces_are_all_the_rows_and_each_lies_in_one(cuts: list[int], others: list[int], rows: int) -> None:
-    def cut(places: list[int]) -> pl.Series:
-        edges = sorted({0, rows, *(place for place in places if place < rows)})
-        numbers = [pl.int_range(a, b, eager=True) for a, b in itertools.pairwise(edges)]
-        return pl.concat(numbers or [pl.Series([], dtype=pl.Int64)], rechunk=False)
+def cut(rows: int, places: list[int]) -> pl.Series:
+    """Return the numbers below `rows` in pieces that end at the places."""
+    edges = sorted({0, rows, *(place for place in places if place < rows)})
+    numbers = [pl.int_range(a, b, eager=True) for a, b in itertools.pairwise(edges)]
+    return pl.concat(numbers or [pl.Series([], dtype=pl.Int64)], rechunk=False)
 
-    frame = pl.DataFrame([cut(cuts).alias("a"), cut(others).alias("b"), cut([]).alias("c")])
+
+PLACES = st.lists(st.integers(0, 60).map(lambda place: place * 10_000), max_size=4)
+
+
+@given(PLACES, PLACES, st.integers(0, 60))
+def test_pieces_are_all_the_rows_and_each_lies_in_one(cuts: list[int], others: list[int], tens: int) -> None:
+    rows = tens * 10_000
+    frame = pl.DataFrame([cut(rows, cuts).alias("a"), cut(rows, others).alias("b"), cut(rows, []).alias("c")])
     parts = list(pieces(frame))
     assert pl.concat(parts).equals(frame)
-    assert all(set(part.n_chunks("all")) == {1} and part.height <= MOST_ROWS for part in parts)
-    assert sum(length for _, length in bounds(frame)) == rows
+    assert all(set(part.n_chunks("all")) == {1} for part in parts)
+    assert all(length <= MOST_ROWS + LEAST_ROWS for _, length in bounds(frame))
     assert columns(frame, ["c", "a"]).equals(frame.select("c", "a"))
+
+
+def test_many_small_pieces_are_asked_together() -> None:
+    frame = cut(50_000, list(range(0, 50_000, 7))).alias("n").to_frame()
+    parts = list(pieces(frame))
+    assert pl.concat(parts).equals(frame)
+    assert 1 < len(parts) <= 50_000 // LEAST_ROWS + 1
