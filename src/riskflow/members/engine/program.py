@@ -6,9 +6,11 @@ Values are a uint8 array, one row per variable and one column per enrollee. The 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, reduce
+from itertools import groupby
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -62,12 +64,15 @@ def compiled(tables: TableSet, model: str) -> Program:
     """Return a model's program."""
     shared = shared_variables(tables)
     statements = tables.statements.filter(model=model)
-    derived = statements["variable"].unique().sort().to_list()
-    variables = (*shared, *(name for name in derived if name not in set(shared)))
+    derived = set(statements["variable"]) - set(shared)
+    variables = (*shared, *sorted(derived))
     rows = {name: row for row, name in enumerate(variables)}
     numeric = {"AGE_LAST", "ENROLDURATION", *_summed(statements)}
     paid = tables.coefficients.filter(model=model)["variable"].unique().sort().to_list()
-    steps = (_step(part, rows) for part in statements.partition_by("position", maintain_order=True))
+    lines = map(
+        _Line._make, statements.select(_Line._fields).iter_rows()
+    )  # in the order of the contract's key
+    steps = (_step(list(each), rows) for _, each in groupby(lines, key=lambda line: line.position))
     return Program(
         model=model,
         variables=variables,
@@ -125,18 +130,29 @@ def _summed(statements: pl.DataFrame) -> list[str]:
     ].to_list()
 
 
-def _step(part: pl.DataFrame, rows: dict[str, int]) -> Step:
-    conditions = part.filter(part="if")
-    clauses = tuple(
-        tuple((rows[name], low, high) for name, low, high in clause.select("variable", "low", "high").rows())
-        for clause in conditions.partition_by("clause", maintain_order=True)
-    )
-    then = part.filter(part="then").select("variable", "low").rows()
-    summands = part.filter(part="sum")["variable"].to_list()
+class _Line(NamedTuple):
+    """A row of the table of statements."""
+
+    position: int
+    phase: str
+    part: str
+    clause: int
+    variable: str
+    low: int
+    high: int
+
+
+def _step(lines: Sequence[_Line], rows: Mapping[str, int]) -> Step:
+    conditions = [line for line in lines if line.part == "if"]
+    then = [line for line in lines if line.part == "then"]
+    summands = [rows[line.variable] for line in lines if line.part == "sum"]
     return Step(
-        phase=part["phase"][0],
-        clauses=clauses if conditions.height else (),
-        ones=tuple(rows[name] for name, value in then if value == 1),
-        zeros=tuple(rows[name] for name, value in then if value == 0),
-        summands=np.array([rows[name] for name in summands], np.intp) if summands else None,
+        phase=lines[0].phase,
+        clauses=tuple(
+            tuple((rows[line.variable], line.low, line.high) for line in clause)
+            for _, clause in groupby(conditions, key=lambda line: line.clause)
+        ),
+        ones=tuple(rows[line.variable] for line in then if line.low == 1),
+        zeros=tuple(rows[line.variable] for line in then if line.low == 0),
+        summands=np.array(summands, np.intp) if summands else None,
     )

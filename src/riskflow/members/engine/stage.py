@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,11 +43,9 @@ def run(
     _check_chosen(chosen, config)
     listed = config.model.eligible_codes
     codes = eligible_codes(Path(listed)) if listed else None
-    with ThreadPoolExecutor(1) as pool:  # once, before the threads that score ask for it at the same time
-        ready = pool.submit(priced, chosen)
-        members = artifacts.read(spans, SPANS, SPAN_COLUMNS)
-        claims, fills = _claims(artifacts.scan(diagnoses, DIAGNOSES)), artifacts.scan(drugs, DRUGS)
-        ready.result()
+    priced(chosen)  # once, before the threads that score ask for it at the same time
+    members = artifacts.read(spans, SPANS, SPAN_COLUMNS)
+    claims, fills = _claims(artifacts.scan(diagnoses, DIAGNOSES)), artifacts.scan(drugs, DRUGS)
 
     def scored(part: Slice) -> Judged:
         # in one piece each: columns made of them would come in other pieces, and be brought into line again and again
