@@ -44,17 +44,19 @@ def run(
     listed = config.model.eligible_codes
     codes = eligible_codes(Path(listed)) if listed else None
     priced(chosen)  # once, before the threads that score ask for it at the same time
-    members = artifacts.read(spans, SPANS, SPAN_COLUMNS)
+    enrolled = artifacts.scan(spans, SPANS).select(SPAN_COLUMNS)
+    members = enrolled.select("member_id").collect().to_series()
     claims, fills = _claims(artifacts.scan(diagnoses, DIAGNOSES)), artifacts.scan(drugs, DRUGS)
 
     def scored(part: Slice) -> Judged:
         # in one piece each: columns made of them would come in other pieces, and be brought into line again and again
+        covered = enrolled.slice(part.start, part.length).collect().rechunk()
         mine, drawn = (rows.filter(part.owns).collect().rechunk() for rows in (claims, fills))
-        found = score(part.spans, with_eligibility(mine, codes), drawn, chosen)
+        found = score(covered, with_eligibility(mine, codes), drawn, chosen)
         return Judged(found, mine.height, drawn.height, _reasons(found))
 
     rows = min(
-        SLICE_SPANS, max(BLOCK, -(-members.height // threads()))
+        SLICE_SPANS, max(BLOCK, -(-len(members) // threads()))
     )  # a slice for each thread, if they are many
     read, later, reasons = Counter[str](), [], []
     with (
@@ -71,7 +73,7 @@ def run(
             add_rejected(lost)
     summed = pl.concat(reasons).group_by("kind", "reason").sum().sort("kind", "reason")
     return Receipt(
-        counts={"spans": members.height, "scored": read["scored"], **_counted(read, summed)},
+        counts={"spans": len(members), "scored": read["scored"], **_counted(read, summed)},
         facts={
             "tables": f"{chosen.release} ({chosen.benefit_year}, {chosen.vintage})",
             "claim_filter": "kind, type of bill and the user's list of codes"
@@ -86,7 +88,8 @@ def run(
 class Slice:
     """Some spans, and the condition on member_id that all evidence of their members meets and no other slice has."""
 
-    spans: pl.DataFrame
+    start: int
+    length: int
     owns: pl.Expr
 
 
@@ -100,21 +103,21 @@ class Judged:
     reasons: pl.DataFrame
 
 
-def slices(spans: pl.DataFrame, rows: int) -> Iterator[Slice]:
-    """Yield the spans, which are sorted by member, about so many at a time; a member's spans stay together.
+def slices(members: pl.Series, rows: int) -> Iterator[Slice]:
+    """Yield the spans, given by their members in order, about so many at a time; a member's spans stay together.
 
     Together the slices own every member id, also those without a span.
     """
-    members, start, owns = spans["member_id"], 0, pl.lit(True)
-    while spans.height - start > rows:
+    start, owns = 0, pl.lit(True)
+    while len(members) - start > rows:
         stop = int(members.search_sorted(members[start + rows], side="left"))
         stop = stop if stop > start else int(members.search_sorted(members[start], side="right"))
-        if stop >= spans.height:
+        if stop >= len(members):
             break
         before = pl.col("member_id") < members[stop]
-        yield Slice(spans.slice(start, stop - start), owns & before)
+        yield Slice(start, stop - start, owns & before)
         start, owns = stop, ~before
-    yield Slice(spans.slice(start), owns)
+    yield Slice(start, len(members) - start, owns)
 
 
 def _claims(diagnoses: pl.LazyFrame) -> pl.LazyFrame:
