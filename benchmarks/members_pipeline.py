@@ -6,7 +6,7 @@ Each member has 8 diagnoses and 2 drugs (benchmarks.members_engine). The stages,
     ingest   three raw parquet files → validated, sorted artifacts and the quarantine
     record   the run's identity, and its started row in the warehouse
     score    scores and rejected evidence
-    publish  scores with details and components as JSON, spans and rejected evidence into DuckDB; run completed
+    publish  scores, spans and rejected evidence into DuckDB; run completed
 With --shards above 1 the members are cut before and merged after scoring, and shards are scored one at a time.
 `seconds` is from the start of the first process to the end of the last, starting Python included; the best of the
 repeats, of which `runs` has all.

@@ -8,7 +8,6 @@ enrollees per data set, marks of diagnoses and drugs, and raw scores, which cost
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
@@ -24,7 +23,7 @@ from riskflow.members.engine.enrolment import Enrolment, Floats, enrolment
 from riskflow.members.engine.evidence import mark_diagnoses, mark_drugs
 from riskflow.members.engine.marks import Block, Marks
 from riskflow.members.engine.score import UNITS_PER_ONE, Prices, block_values, priced
-from riskflow.members.parallel import threads
+from riskflow.members.parallel import each
 from riskflow.members.tables.load import LATEST, TableSet
 
 Piece = TypeVar("Piece")
@@ -230,8 +229,7 @@ def raw_scores(enrolled: Enrolment, marks: list[Marks], prices: list[Prices]) ->
     """
     by_metal = np.zeros((len(METALS), enrolled.units))
     work = partial(_score_block, enrolled, marks[0], prices, by_metal)
-    with ThreadPoolExecutor(threads()) as pool:
-        list(pool.map(work, *(part.blocks() for part in marks)))
+    each(lambda blocks: work(*blocks), zip(*(part.blocks() for part in marks), strict=True))
     spans: Floats = by_metal[enrolled.metal, enrolled.unit_of_span] / UNITS_PER_ONE
     return spans
 

@@ -42,7 +42,7 @@ class Coded:
 
     def is_trimmed(self) -> bool:
         """Whether no text is blank or has white space around it."""
-        return self.texts.equals(self.texts.to_frame().select(trimmed(pl.first())).to_series())
+        return tidied(self.texts) is self.texts
 
     def ranked(self, cleaned: Callable[[pl.Expr], pl.Expr]) -> Coded:
         """Return the column with its texts cleaned, distinct again, and in order."""

@@ -42,8 +42,7 @@ class Year:
 
     def ymd(self) -> Ints:
         """Return yyyymmdd of each day of the year: differences of these, by 10,000, are ages."""
-        start = np.datetime64(date(self.number, 1, 1))
-        return ymd(start + np.arange(self.days))
+        return ymd(pl.date_range(date(self.number, 1, 1), date(self.number, 12, 31), eager=True))
 
     def months_before(self) -> Floats:
         """Return, for each day and the day after the last, the months of the year that are over before it."""
@@ -54,13 +53,10 @@ class Year:
         return np.concatenate([*parts, [12.0]])
 
 
-def ymd(days: npt.NDArray[np.datetime64]) -> Ints:
+def ymd(days: pl.Series) -> Ints:
     """Return yyyymmdd of dates."""
-    months = days.astype("datetime64[M]")
-    month = months.astype(np.int64)
-    day = (days.astype("datetime64[D]") - months.astype("datetime64[D]")).astype(np.int64) + 1
-    dates: Ints = (1970 + month // 12) * 10_000 + (month % 12 + 1) * 100 + day
-    return dates
+    numbers = days.dt.year() * 10_000 + days.dt.month().cast(pl.Int32) * 100 + days.dt.day()
+    return numbers.cast(pl.Int64).to_numpy()
 
 
 @dataclass(frozen=True)
@@ -195,9 +191,7 @@ def _pooled(unit: Ints, start: Ints, end: Ints, heads: Ints) -> tuple[Ints, Ints
 
 
 def _births(spans: pl.DataFrame, numbers: Ints) -> Ints:
-    born = pl.col("date_of_birth").dt
-    on_day = born.year() * 10_000 + born.month().cast(pl.Int32) * 100 + born.day()
-    births: Ints = spans.select(on_day.cast(pl.Int64)).to_series().to_numpy()
+    births = ymd(spans["date_of_birth"])
     same = numbers[1:] == numbers[:-1]
     male = _males(spans)
     differing = same & ((births[1:] != births[:-1]) | (male[1:] != male[:-1]))

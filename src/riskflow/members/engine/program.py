@@ -69,9 +69,8 @@ def compiled(tables: TableSet, model: str) -> Program:
     rows = {name: row for row, name in enumerate(variables)}
     numeric = {"AGE_LAST", "ENROLDURATION", *_summed(statements)}
     paid = tables.coefficients.filter(model=model)["variable"].unique().sort().to_list()
-    lines = map(
-        _Line._make, statements.select(_Line._fields).iter_rows()
-    )  # in the order of the contract's key
+    # in the order of the contract's key: the lines of a statement, and of a clause, follow each other
+    lines = map(_Line._make, statements.select(_Line._fields).iter_rows())
     steps = (_step(list(each), rows) for _, each in groupby(lines, key=lambda line: line.position))
     return Program(
         model=model,

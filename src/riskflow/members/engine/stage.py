@@ -22,7 +22,7 @@ from riskflow.members.tables.load import LATEST, TableSet, load
 from riskflow.receipts import Receipt
 
 SLICE_SPANS = 1 << 17
-"""Most spans scored at a time: the memory of a shard is that of its result and of a few slices."""
+"""Most spans scored at a time: the memory of a shard is that of a few slices and of the drugs that do not count."""
 
 
 def run(
@@ -55,9 +55,8 @@ def run(
         found = score(covered, with_eligibility(mine, codes), drawn, chosen)
         return Judged(found, mine.height, drawn.height, _reasons(found))
 
-    rows = min(
-        SLICE_SPANS, max(BLOCK, -(-len(members) // threads()))
-    )  # a slice for each thread, if they are many
+    # where there are many spans, at least a slice for each thread
+    rows = min(SLICE_SPANS, max(BLOCK, -(-len(members) // threads())))
     read, later, reasons = Counter[str](), [], []
     with (
         artifacts.writing(output, SCORES) as add_scores,
